@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-profile.h: what a connection says: the settings of one tunnel, checked, as plain data.
+ *
+ * It comes from and goes to three places: NetworkManager's vpn setting (what the service is
+ * started with), a whole NetworkManager profile (what a user keeps) and a wg-quick .conf. All use
+ * the one table of options, culvert-options.h. Knows neither threads nor sockets.
+ *
+ * Errors, domain CULVERT_PROFILE_ERROR, are for people: they name the setting (or file and line),
+ * the value's fault, and what is expected; never a secret's value. Plain data: one thread at a
+ * time.
+ */
+#pragma once
+
+#include <NetworkManager.h>
+
+#include "wireguard/wireguard.h"
+
+G_BEGIN_DECLS
+
+#define CULVERT_VPN_SERVICE "org.freedesktop.NetworkManager.culvert"
+
+#define CULVERT_PROFILE_ERROR (culvert_profile_error_quark())
+GQuark culvert_profile_error_quark(void);
+
+typedef enum {
+    CULVERT_PROFILE_ERROR_INVALID,        /* a value is wrong, or a key unknown */
+    CULVERT_PROFILE_ERROR_MISSING,        /* a required setting is missing */
+    CULVERT_PROFILE_ERROR_MISSING_SECRET, /* a required secret is missing */
+    CULVERT_PROFILE_ERROR_NOT_CONF,       /* the file is not a WireGuard .conf at all */
+    CULVERT_PROFILE_ERROR_READ,           /* the file could not be read */
+} CulvertProfileError;
+
+typedef enum {
+    CULVERT_DEVICE_TUN,
+    CULVERT_DEVICE_TAP,
+} CulvertDeviceType;
+
+/* A domain name or address, and a port, as the user wrote them: "host:port" or "[v6]:port". */
+typedef struct {
+    WgKey public_key;
+    WgKey *preshared_key; /* NULL: none; secret memory */
+    NMSettingSecretFlags preshared_key_flags;
+    GPtrArray *endpoints; /* of char *, checked; may be empty */
+    GArray *allowed_ips;  /* of WgPrefix, host bits masked; may be empty */
+    guint16 keepalive;    /* seconds; 0: off */
+} CulvertProfilePeer;
+
+typedef struct {
+    WgKey *private_key; /* NULL: missing; secret memory */
+    NMSettingSecretFlags private_key_flags;
+    GArray *addresses;   /* of WgPrefix with host bits: at most one per family goes to vpn.data */
+    GPtrArray *dns;      /* of char *: addresses of servers */
+    GPtrArray *search;   /* of char *: search domains */
+    guint mtu;           /* 0: automatic */
+    guint16 listen_port; /* 0: any */
+    guint32 fwmark;      /* 0: none */
+    CulvertDeviceType device_type;
+    GPtrArray *peers; /* of CulvertProfilePeer *, at least one once checked */
+} CulvertProfile;
+
+CulvertProfile *culvert_profile_new(void);
+void culvert_profile_free(CulvertProfile *profile); /* wipes the secrets */
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CulvertProfile, culvert_profile_free)
+
+CulvertProfilePeer *culvert_profile_add_peer(CulvertProfile *profile); /* borrowed */
+
+/* culvert_profile_from_setting: reads vpn.data and vpn.secrets, checking everything. Secrets may
+ * be missing unless `need_secrets`; then MISSING_SECRET names the first one. */
+CulvertProfile *culvert_profile_from_setting(NMSettingVpn *setting, gboolean need_secrets,
+                                             GError **error);
+
+/* culvert_profile_to_setting: writes all settings that are not at their default. */
+void culvert_profile_to_setting(const CulvertProfile *profile, NMSettingVpn *setting);
+
+/* culvert_profile_missing_secret: the name of the first secret (like "private-key") that is
+ * required by its flags and missing, NULL: none. (transfer full) Looks at nothing else, so that it
+ * works on a profile with faults. */
+char *culvert_profile_missing_secret(NMSettingVpn *setting);
+
+/* culvert_profile_has_default_route: whether some peer's allowed IPs contain 0.0.0.0/0 or ::/0. */
+gboolean culvert_profile_has_default_route(const CulvertProfile *profile, int family);
+
+G_END_DECLS

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-tunnel.h: CulvertTunnel joins the protocol core, a TUN device and UDP sockets into a
+ * running tunnel.
+ *
+ * The object belongs to the thread, and its GMainContext, that made it: the control thread. All
+ * functions are called there and all signals are emitted there. Packets are moved by two threads
+ * of the tunnel's own: tunnel-send.c from device to network, tunnel-receive.c back.
+ *
+ * A tunnel's life: new, set_private_key, add_peer, listen, dial; handshakes run from then on.
+ * After the first "handshake", attach a device: packets flow. stop (or the last unref) ends the
+ * threads, closes sockets and device and wipes keys.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "tun/culvert-tun.h"
+#include "wireguard/wireguard.h"
+
+G_BEGIN_DECLS
+
+#define CULVERT_TYPE_TUNNEL (culvert_tunnel_get_type())
+G_DECLARE_FINAL_TYPE(CulvertTunnel, culvert_tunnel, CULVERT, TUNNEL, GObject)
+
+/*
+ * Signals. A peer is named by its public key in base64, as `wg` prints it.
+ *
+ * "handshake" (const char *peer, GInetSocketAddress *endpoint): a session with the peer was agreed
+ *     on and confirmed; again about every two minutes while there is traffic.
+ * "silent" (const char *peer): the peer has left 90 seconds of initiations unanswered.
+ * "endpoint-changed" (const char *peer, GInetSocketAddress *endpoint): the peer was heard from
+ *     another address, which is used from now on.
+ * "attempt" (const char *peer, const char *name, GInetSocketAddress *endpoint, const GError
+ *     *error): dialling tries `endpoint`, an address of `name`; or, with `endpoint` NULL, `name`
+ *     could not be resolved because of `error`.
+ * "failed" (const GError *error): the device or the sockets are gone for good.
+ */
+
+CulvertTunnel *culvert_tunnel_new(void);
+
+/* culvert_tunnel_set_private_key: NULL removes it. */
+void culvert_tunnel_set_private_key(CulvertTunnel *self, const WgKey *key);
+
+/* culvert_tunnel_get_device: the protocol core, to configure peers in detail with the [control]
+ * functions of wireguard.h. Borrowed. */
+WgDevice *culvert_tunnel_get_device(CulvertTunnel *self);
+
+/* culvert_tunnel_add_peer: adds or finds the peer. `preshared_key` may be NULL. `allowed_ips` is
+ * an array of WgPrefix; `keepalive` in seconds, 0: off. Fails if the key is our own. */
+gboolean culvert_tunnel_add_peer(CulvertTunnel *self, const WgKey *public_key,
+                                 const WgKey *preshared_key, const WgPrefix *allowed_ips,
+                                 guint n_allowed_ips, guint16 keepalive, GError **error);
+
+/* culvert_tunnel_listen: opens the UDP sockets, IPv4 and, where there is IPv6, IPv6, on the same
+ * port, and starts receiving. `port` 0: any free one. `fwmark` 0: none. An error says which port
+ * and why. */
+gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark, GError **error);
+guint16 culvert_tunnel_get_listen_port(CulvertTunnel *self);
+
+/* culvert_tunnel_dial: finds an endpoint of the peer that answers. `endpoints` is a list of
+ * "host:port", "[v6]:port" strings, NULL-terminated, tried in order, every address of each, over
+ * and over, until the peer has a session; names are resolved without blocking. Each try is
+ * announced with "attempt". Stops with culvert_tunnel_stop(), or when called again. */
+void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key,
+                         const char *const *endpoints);
+
+/* culvert_tunnel_attach: carries the device's packets from now on. Takes `tun` (transfer full)
+ * also on error. */
+gboolean culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun, GError **error);
+CulvertTun *culvert_tunnel_get_tun(CulvertTunnel *self);
+
+/* culvert_tunnel_stop: ends everything; the object can only be unreffed then. Idempotent. */
+void culvert_tunnel_stop(CulvertTunnel *self);
+
+/* culvert_tunnel_get_endpoint: where the peer is, (transfer full); NULL if unknown. */
+GInetSocketAddress *culvert_tunnel_get_endpoint(CulvertTunnel *self, const WgKey *public_key);
+
+/* Counters of the data path that belong to no peer and not to the protocol. */
+typedef struct {
+    guint64 tun_read_packets;
+    guint64 tun_write_packets;
+    guint64 tun_write_dropped; /* the device did not take it: down or full */
+    guint64 udp_send_dropped;  /* the socket did not take it: no route, no buffer */
+} CulvertTunnelStats;
+
+void culvert_tunnel_get_stats(CulvertTunnel *self, CulvertTunnelStats *stats);
+
+G_END_DECLS
