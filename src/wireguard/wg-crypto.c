@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * wg-crypto.c: the primitives of the protocol, from libcrypto.
+ *
+ * libcrypto looks algorithms up by name in its providers, which costs locks and string compares;
+ * so they are fetched once. What cannot fail, short of a broken or stripped-down libcrypto, ends
+ * the program: to go on without the primitive would be worse.
+ */
+#include "wg-crypto.h"
+
+#include <limits.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* Locked memory for secrets: about 1 KiB for each peer (three keypairs, a handshake and its keys
+ * in blocks of a power of two), so room for a thousand peers. An eighth of systemd's usual
+ * RLIMIT_MEMLOCK of 8 MiB. */
+#define SECRET_HEAP_SIZE ((gsize) 1 << 20)
+
+/* The least heap worth its guard pages. */
+#define SECRET_HEAP_LEAST ((gsize) 1 << 14)
+
+/* The smallest block: a key. */
+#define SECRET_HEAP_BLOCK 32
+
+#define CHACHA_IV_SIZE    16
+#define CHACHA_BLOCK_SIZE 64
+#define AEAD_IV_SIZE      12
+
+typedef struct {
+    EVP_MD *hash;
+    EVP_MAC *mac;
+    EVP_MAC *hmac;
+    EVP_CIPHER *stream;
+    EVP_CIPHER *aead;
+} Algorithms;
+
+static _Noreturn void cannot(const char *what)
+{
+    char reason[256] = "no reason given";
+    unsigned long code = ERR_peek_last_error();
+
+    if (code != 0)
+        ERR_error_string_n(code, reason, sizeof reason);
+    g_error("libcrypto cannot %s (%s). It needs its default provider, with BLAKE2s, X25519 and "
+            "ChaCha20-Poly1305, and free memory.",
+            what, reason);
+    abort();
+}
+
+static gpointer load_algorithms(gpointer unused)
+{
+    static Algorithms all;
+
+    all.hash = EVP_MD_fetch(NULL, "BLAKE2S-256", NULL);
+    all.mac = EVP_MAC_fetch(NULL, "BLAKE2SMAC", NULL);
+    all.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    all.stream = EVP_CIPHER_fetch(NULL, "ChaCha20", NULL);
+    all.aead = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
+    if (!all.hash || !all.mac || !all.hmac || !all.stream || !all.aead)
+        cannot("offer the algorithms of WireGuard");
+    return &all;
+}
+
+static const Algorithms *algorithms(void)
+{
+    static GOnce once = G_ONCE_INIT;
+
+    return g_once(&once, load_algorithms, NULL);
+}
+
+/* ---- Secrets -------------------------------------------------------------------------------- */
+
+static gsize secret_heap_size(void)
+{
+    struct rlimit limit;
+    gsize size = SECRET_HEAP_SIZE;
+
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return size;
+    /* Half of what may be locked: other libraries of the process lock memory too. */
+    while (size > SECRET_HEAP_LEAST && size > limit.rlim_cur / 2)
+        size /= 2;
+    return size;
+}
+
+static gpointer make_secret_heap(gpointer unused)
+{
+    /* Somebody else in the process may have made it: it is the process's. If locking fails, the
+     * heap still has guard pages and is left out of core dumps. */
+    if (!CRYPTO_secure_malloc_initialized())
+        (void) CRYPTO_secure_malloc_init(secret_heap_size(), SECRET_HEAP_BLOCK);
+    return GINT_TO_POINTER(CRYPTO_secure_malloc_initialized());
+}
+
+gpointer wg_secret_alloc0(gsize size)
+{
+    static GOnce once = G_ONCE_INIT;
+    gpointer secret = NULL;
+
+    if (g_once(&once, make_secret_heap, NULL))
+        secret = OPENSSL_secure_malloc(size);
+    if (!secret)
+        return g_malloc0(size);
+    memset(secret, 0, size);
+    return secret;
+}
+
+void wg_secret_free(gpointer secret, gsize size)
+{
+    if (!secret)
+        return;
+    if (CRYPTO_secure_allocated(secret)) {
+        OPENSSL_secure_clear_free(secret, size);
+        return;
+    }
+    OPENSSL_cleanse(secret, size);
+    g_free(secret);
+}
+
+void wg_wipe(gpointer memory, gsize size)
+{
+    OPENSSL_cleanse(memory, size);
+}
+
+WgKey *wg_secret_key_copy(const WgKey *key)
+{
+    WgKey *copy = wg_secret_new0(WgKey);
+
+    *copy = *key;
+    return copy;
+}
+
+void wg_secret_key_free(WgKey *key)
+{
+    wg_secret_free(key, sizeof *key);
+}
+
+void wg_random(gpointer buffer, gsize len)
+{
+    g_assert(len <= INT_MAX);
+    if (RAND_bytes(buffer, (int) len) != 1)
+        cannot("get random bytes from the system");
+}
+
+guint32 wg_random_below(guint32 bound)
+{
+    g_return_val_if_fail(bound > 0, 0);
+
+    /* The lowest values are thrown away, so that what is left divides evenly by `bound`. */
+    guint32 uneven = (G_MAXUINT32 - bound + 1) % bound;
+    guint32 value;
+
+    do
+        wg_random(&value, sizeof value);
+    while (value < uneven);
+    return value % bound;
+}
+
+gboolean wg_equal(gconstpointer a, gconstpointer b, gsize len)
+{
+    return CRYPTO_memcmp(a, b, len) == 0;
+}
+
+/* ---- Keys ----------------------------------------------------------------------------------- */
+
+#define BASE64_CHARS (WG_KEY_BASE64_SIZE - 1)
+
+/* All ones if `low` <= `value` <= `high`, else 0; all three are small and not negative. */
+static inline int range_mask(int value, int low, int high)
+{
+    return ((low - 1 - value) & (value - high - 1)) >> (sizeof(int) * CHAR_BIT - 1);
+}
+
+/* The six bits a character stands for; -1: none. No branch and no table: neither depends on a
+ * key's bits. */
+static int base64_value(guint8 c)
+{
+    int plus_one = 0;
+
+    plus_one |= range_mask(c, 'A', 'Z') & (c - 'A' + 1);
+    plus_one |= range_mask(c, 'a', 'z') & (c - 'a' + 27);
+    plus_one |= range_mask(c, '0', '9') & (c - '0' + 53);
+    plus_one |= range_mask(c, '+', '+') & 63;
+    plus_one |= range_mask(c, '/', '/') & 64;
+    return plus_one - 1;
+}
+
+static char base64_char(int value)
+{
+    int c = 0;
+
+    c |= range_mask(value, 0, 25) & ('A' + value);
+    c |= range_mask(value, 26, 51) & ('a' + value - 26);
+    c |= range_mask(value, 52, 61) & ('0' + value - 52);
+    c |= range_mask(value, 62, 62) & '+';
+    c |= range_mask(value, 63, 63) & '/';
+    return (char) c;
+}
+
+gboolean wg_key_from_base64(WgKey *key, const char *base64)
+{
+    guint32 pending = 0;
+    guint n_pending = 0;
+    gsize n = 0;
+    int invalid = 0;
+
+    memset(key, 0, sizeof *key);
+    if (!base64 || strlen(base64) != BASE64_CHARS || base64[BASE64_CHARS - 1] != '=')
+        return FALSE;
+    for (guint i = 0; i < BASE64_CHARS - 1; i++) {
+        int value = base64_value((guint8) base64[i]);
+
+        invalid |= value;
+        pending = pending << 6 | ((guint32) value & 0x3f);
+        n_pending += 6;
+        if (n_pending >= 8) {
+            n_pending -= 8;
+            key->bytes[n++] = (guint8) (pending >> n_pending);
+        }
+    }
+    /* Two bits are left over. A second spelling of the same key is not a key. */
+    if (invalid >= 0 && (pending & 3) == 0)
+        return TRUE;
+    wg_wipe(key, sizeof *key);
+    return FALSE;
+}
+
+void wg_key_to_base64(const WgKey *key, char base64[WG_KEY_BASE64_SIZE])
+{
+    guint32 pending = 0;
+    guint n_pending = 0;
+    gsize n = 0;
+
+    for (guint i = 0; i < WG_KEY_SIZE; i++) {
+        pending = pending << 8 | key->bytes[i];
+        n_pending += 8;
+        while (n_pending >= 6) {
+            n_pending -= 6;
+            base64[n++] = base64_char(pending >> n_pending & 0x3f);
+        }
+    }
+    base64[n++] = base64_char((int) (pending << 2 & 0x3f));
+    base64[n++] = '=';
+    base64[n] = '\0';
+}
+
+static gboolean bytes_are_zero(const guint8 *bytes, gsize len)
+{
+    guint8 any = 0;
+
+    for (gsize i = 0; i < len; i++)
+        any |= bytes[i];
+    return any == 0;
+}
+
+gboolean wg_key_is_zero(const WgKey *key)
+{
+    return bytes_are_zero(key->bytes, sizeof key->bytes);
+}
+
+void wg_key_clamp(WgKey *private_key)
+{
+    private_key->bytes[0] &= 248;
+    private_key->bytes[31] &= 127;
+    private_key->bytes[31] |= 64;
+}
+
+void wg_key_generate(WgKey *private_key)
+{
+    if (RAND_priv_bytes(private_key->bytes, sizeof private_key->bytes) != 1)
+        cannot("get random bytes for a private key");
+    wg_key_clamp(private_key);
+}
+
+static EVP_PKEY *load_private(const WgKey *key)
+{
+    EVP_PKEY *loaded =
+        EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, key->bytes, sizeof key->bytes);
+
+    if (!loaded)
+        cannot("load a Curve25519 private key");
+    return loaded;
+}
+
+void wg_key_public(WgKey *public_key, const WgKey *private_key)
+{
+    EVP_PKEY *loaded = load_private(private_key);
+    gsize len = sizeof public_key->bytes;
+
+    if (EVP_PKEY_get_raw_public_key(loaded, public_key->bytes, &len) != 1)
+        cannot("compute a Curve25519 public key");
+    EVP_PKEY_free(loaded);
+}
+
+gboolean wg_dh(guint8 shared[WG_KEY_SIZE], const WgKey *private_key, const WgKey *public_key)
+{
+    EVP_PKEY *own = load_private(private_key);
+    EVP_PKEY *other = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, public_key->bytes,
+                                                     sizeof public_key->bytes);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
+    gsize len = WG_KEY_SIZE;
+
+    /* Any 32 bytes are a public key (RFC 7748, section 5); only the result can be bad. */
+    if (!other || !ctx || EVP_PKEY_derive_init(ctx) != 1 ||
+        EVP_PKEY_derive_set_peer_ex(ctx, other, 0) != 1)
+        cannot("set up X25519");
+
+    ERR_set_mark();
+    gboolean ok = EVP_PKEY_derive(ctx, shared, &len) == 1 && len == WG_KEY_SIZE &&
+                  !bytes_are_zero(shared, WG_KEY_SIZE);
+    ERR_pop_to_mark();
+    if (!ok)
+        wg_wipe(shared, WG_KEY_SIZE);
+
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(other);
+    EVP_PKEY_free(own);
+    return ok;
+}
+
+/* ---- Hashes --------------------------------------------------------------------------------- */
+
+void wg_hash(guint8 out[WG_HASH_SIZE], gconstpointer a, gsize a_len, gconstpointer b, gsize b_len)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    if (!ctx || EVP_DigestInit_ex2(ctx, algorithms()->hash, NULL) != 1 ||
+        (a_len > 0 && EVP_DigestUpdate(ctx, a, a_len) != 1) ||
+        (b_len > 0 && EVP_DigestUpdate(ctx, b, b_len) != 1) ||
+        EVP_DigestFinal_ex(ctx, out, NULL) != 1)
+        cannot("compute BLAKE2s");
+    EVP_MD_CTX_free(ctx);
+}
+
+static void compute_mac(EVP_MAC *type, const OSSL_PARAM *params, guint8 *out, gsize out_len,
+                        gconstpointer key, gsize key_len, gconstpointer a, gsize a_len,
+                        gconstpointer b, gsize b_len)
+{
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(type);
+    gsize written = 0;
+
+    if (!ctx || EVP_MAC_init(ctx, key, key_len, params) != 1 ||
+        (a_len > 0 && EVP_MAC_update(ctx, a, a_len) != 1) ||
+        (b_len > 0 && EVP_MAC_update(ctx, b, b_len) != 1) ||
+        EVP_MAC_final(ctx, out, &written, out_len) != 1 || written != out_len)
+        cannot("compute a BLAKE2s MAC");
+    EVP_MAC_CTX_free(ctx);
+}
+
+void wg_mac(guint8 out[WG_MAC_SIZE], gconstpointer key, gsize key_len, gconstpointer a, gsize a_len,
+            gconstpointer b, gsize b_len)
+{
+    gsize size = WG_MAC_SIZE;
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
+        OSSL_PARAM_construct_end(),
+    };
+
+    g_assert(key_len >= 1 && key_len <= 32);
+    compute_mac(algorithms()->mac, params, out, WG_MAC_SIZE, key, key_len, a, a_len, b, b_len);
+}
+
+static void hmac(guint8 out[WG_HASH_SIZE], const guint8 key[WG_HASH_SIZE], gconstpointer a,
+                 gsize a_len, gconstpointer b, gsize b_len)
+{
+    char digest[] = "BLAKE2S-256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+
+    compute_mac(algorithms()->hmac, params, out, WG_HASH_SIZE, key, WG_HASH_SIZE, a, a_len, b,
+                b_len);
+}
+
+void wg_kdf(guint8 *out, guint n, const guint8 chain[WG_HASH_SIZE], gconstpointer input,
+            gsize input_len)
+{
+    struct {
+        guint8 extracted[WG_HASH_SIZE];
+        guint8 block[WG_HASH_SIZE];
+    } secret;
+
+    g_assert(n >= 1 && n <= 3);
+    hmac(secret.extracted, chain, input, input_len, NULL, 0);
+    for (guint8 i = 1; i <= n; i++) {
+        hmac(secret.block, secret.extracted, secret.block, i == 1 ? 0 : WG_HASH_SIZE, &i, 1);
+        memcpy(out + (gsize) (i - 1) * WG_HASH_SIZE, secret.block, WG_HASH_SIZE);
+    }
+    wg_wipe(&secret, sizeof secret);
+}
+
+/* ---- Authenticated encryption --------------------------------------------------------------- */
+
+/* One direction of the tool. libcrypto's context holds a copy of the key, and wipes it when it is
+ * reset or freed. */
+typedef struct {
+    EVP_CIPHER_CTX *ctx;
+    guint64 id; /* of the key in `ctx`; 0: none */
+} Half;
+
+struct _WgAead {
+    Half seal;
+    Half open;
+};
+
+WgAead *wg_aead_new(void)
+{
+    WgAead *aead = g_new0(WgAead, 1);
+
+    aead->seal.ctx = EVP_CIPHER_CTX_new();
+    aead->open.ctx = EVP_CIPHER_CTX_new();
+    if (!aead->seal.ctx || !aead->open.ctx)
+        cannot("make a cipher context");
+    return aead;
+}
+
+void wg_aead_free(WgAead *aead)
+{
+    if (!aead)
+        return;
+    EVP_CIPHER_CTX_free(aead->seal.ctx);
+    EVP_CIPHER_CTX_free(aead->open.ctx);
+    g_free(aead);
+}
+
+static void half_forget(Half *half)
+{
+    half->id = 0;
+    EVP_CIPHER_CTX_reset(half->ctx);
+}
+
+void wg_aead_forget(WgAead *aead)
+{
+    half_forget(&aead->seal);
+    half_forget(&aead->open);
+}
+
+static void half_begin(Half *half, gboolean sealing, const guint8 key[WG_KEY_SIZE], guint64 id,
+                       guint64 counter)
+{
+    guint8 iv[AEAD_IV_SIZE] = {0};
+    gboolean remembered = id != 0 && half->id == id;
+
+    counter = GUINT64_TO_LE(counter);
+    memcpy(iv + sizeof iv - sizeof counter, &counter, sizeof counter);
+    if (EVP_CipherInit_ex2(half->ctx, remembered ? NULL : algorithms()->aead,
+                           remembered ? NULL : key, iv, sealing, NULL) != 1)
+        cannot("set up ChaCha20-Poly1305");
+    half->id = id;
+}
+
+/* Everything between the set-up and the tag. */
+static void half_update(Half *half, gconstpointer ad, gsize ad_len, const guint8 *in, gsize len,
+                        guint8 *out)
+{
+    int written = 0;
+
+    g_assert(ad_len <= INT_MAX && len <= INT_MAX);
+    if (ad_len > 0 && EVP_CipherUpdate(half->ctx, NULL, &written, ad, (int) ad_len) != 1)
+        cannot("authenticate data with ChaCha20-Poly1305");
+    if (len > 0 &&
+        (EVP_CipherUpdate(half->ctx, out, &written, in, (int) len) != 1 || written != (int) len))
+        cannot("run ChaCha20-Poly1305");
+}
+
+void wg_aead_seal(WgAead *aead, const guint8 key[WG_KEY_SIZE], guint64 id, guint64 counter,
+                  gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out)
+{
+    Half *half = &aead->seal;
+    int written = 0;
+
+    half_begin(half, TRUE, key, id, counter);
+    half_update(half, ad, ad_len, in, len, out);
+    if (EVP_CipherFinal_ex(half->ctx, out + len, &written) != 1 ||
+        EVP_CIPHER_CTX_ctrl(half->ctx, EVP_CTRL_AEAD_GET_TAG, WG_TAG_SIZE, out + len) != 1)
+        cannot("make a ChaCha20-Poly1305 tag");
+    if (id == 0)
+        half_forget(half);
+}
+
+gboolean wg_aead_open(WgAead *aead, const guint8 key[WG_KEY_SIZE], guint64 id, guint64 counter,
+                      gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out)
+{
+    Half *half = &aead->open;
+    guint8 tag[WG_TAG_SIZE];
+    int written = 0;
+
+    if (len < WG_TAG_SIZE)
+        return FALSE;
+    len -= WG_TAG_SIZE;
+    memcpy(tag, in + len, sizeof tag);
+
+    half_begin(half, FALSE, key, id, counter);
+    if (EVP_CIPHER_CTX_ctrl(half->ctx, EVP_CTRL_AEAD_SET_TAG, WG_TAG_SIZE, tag) != 1)
+        cannot("take a ChaCha20-Poly1305 tag");
+    half_update(half, ad, ad_len, in, len, out);
+
+    /* libcrypto compares the tags here, in constant time. */
+    ERR_set_mark();
+    gboolean authentic = EVP_CipherFinal_ex(half->ctx, tag, &written) == 1;
+    ERR_pop_to_mark();
+    if (id == 0)
+        half_forget(half);
+    return authentic;
+}
+
+void wg_hchacha20(guint8 out[WG_KEY_SIZE], const guint8 key[WG_KEY_SIZE], const guint8 nonce[16])
+{
+    static const char constants[16] = {'e', 'x', 'p', 'a', 'n', 'd', ' ', '3',
+                                       '2', '-', 'b', 'y', 't', 'e', ' ', 'k'};
+    const guint8 zeros[CHACHA_BLOCK_SIZE] = {0};
+    guint32 block[CHACHA_BLOCK_SIZE / 4];
+    guint32 initial[8];
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int written = 0;
+
+    G_STATIC_ASSERT(CHACHA_IV_SIZE == 16); /* block counter and nonce: the state's last row */
+    if (!ctx || EVP_EncryptInit_ex2(ctx, algorithms()->stream, key, nonce, NULL) != 1 ||
+        EVP_EncryptUpdate(ctx, (guint8 *) block, &written, zeros, sizeof zeros) != 1 ||
+        written != sizeof block)
+        cannot("run ChaCha20");
+    EVP_CIPHER_CTX_free(ctx);
+
+    /* A ChaCha20 block is the rounds' result plus the state they began with; HChaCha20 is the
+     * first and the last row of the rounds' result alone. Those two rows began with the constants
+     * of RFC 8439 and with the nonce. */
+    memcpy(initial, constants, 16);
+    memcpy(initial + 4, nonce, 16);
+    memmove(block + 4, block + 12, 16);
+    for (guint i = 0; i < 8; i++)
+        block[i] = GUINT32_TO_LE(GUINT32_FROM_LE(block[i]) - GUINT32_FROM_LE(initial[i]));
+    memcpy(out, block, WG_KEY_SIZE);
+    wg_wipe(block, sizeof block);
+}
+
+/* The subkey, and the rest of the nonce in the form of a counter: XChaCha20-Poly1305 ends in
+ * ChaCha20-Poly1305 with 4 zero bytes and those 8 as the nonce, as a data packet's is. */
+static guint64 xaead_begin(guint8 subkey[WG_KEY_SIZE], const guint8 key[WG_KEY_SIZE],
+                           const guint8 nonce[WG_XNONCE_SIZE])
+{
+    guint64 counter;
+
+    wg_hchacha20(subkey, key, nonce);
+    memcpy(&counter, nonce + 16, sizeof counter);
+    return GUINT64_FROM_LE(counter);
+}
+
+void wg_xaead_seal(const guint8 key[WG_KEY_SIZE], const guint8 nonce[WG_XNONCE_SIZE],
+                   gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out)
+{
+    g_autoptr(WgAead) aead = wg_aead_new();
+    guint8 subkey[WG_KEY_SIZE];
+    guint64 counter = xaead_begin(subkey, key, nonce);
+
+    wg_aead_seal(aead, subkey, 0, counter, ad, ad_len, in, len, out);
+    wg_wipe(subkey, sizeof subkey);
+}
+
+gboolean wg_xaead_open(const guint8 key[WG_KEY_SIZE], const guint8 nonce[WG_XNONCE_SIZE],
+                       gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out)
+{
+    g_autoptr(WgAead) aead = wg_aead_new();
+    guint8 subkey[WG_KEY_SIZE];
+    guint64 counter = xaead_begin(subkey, key, nonce);
+    gboolean authentic = wg_aead_open(aead, subkey, 0, counter, ad, ad_len, in, len, out);
+
+    wg_wipe(subkey, sizeof subkey);
+    return authentic;
+}
