@@ -285,8 +285,8 @@ static void complete_as_initiator(WgPeer *peer, gint64 now)
     g_mutex_unlock(&device->lock);
 }
 
-static gboolean receive_response(WgDevice *device, const guint8 *datagram,
-                                 const WgEndpoint *source, gint64 now)
+static gboolean receive_response(WgDevice *device, const guint8 *datagram, const WgEndpoint *source,
+                                 gint64 now)
 {
     WgResponse message;
     WgNoise *noise;
@@ -348,8 +348,8 @@ static guint8 checked_type(const guint8 *datagram, gsize len)
 
 /* Whether the sender of an initiation or response has proved enough to be worth a Diffie-Hellman;
  * under load, a stranger gets a cookie instead. */
-static gboolean admit(WgDevice *device, const guint8 *datagram, gsize len,
-                      const WgEndpoint *source, gboolean under_load, gint64 now)
+static gboolean admit(WgDevice *device, const guint8 *datagram, gsize len, const WgEndpoint *source,
+                      gboolean under_load, gint64 now)
 {
     guint8 reply[WG_COOKIE_REPLY_SIZE];
 

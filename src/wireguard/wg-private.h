@@ -22,7 +22,7 @@ G_BEGIN_DECLS
 
 struct _WgKeypair {
     gatomicrefcount refs;
-    guint64 id; /* names the sending key to WgAead; id + 1 the receiving one */
+    guint64 id;  /* names the sending key to WgAead; id + 1 the receiving one */
     WgKey *keys; /* [0] sending, [1] receiving; secret memory */
     guint32 local_index;
     guint32 remote_index;
@@ -154,9 +154,9 @@ struct _WgDevice {
     WgCookieChecker checker;
     WgRatelimiter *limiter;
     GPtrArray *peers;
-    GHashTable *peers_by_key; /* WgKey * in the peer -> WgPeer * */
-    GQueue output;            /* of WgOutput */
-    WgAead *aead;             /* the control thread's */
+    GHashTable *peers_by_key;                 /* WgKey * in the peer -> WgPeer * */
+    GQueue output;                            /* of WgOutput */
+    WgAead *aead;                             /* the control thread's */
     guint8 last_timestamp[WG_TIMESTAMP_SIZE]; /* in an initiation of ours */
     gint64 real_offset;                       /* wall clock minus `now` */
     gint64 last_now;                          /* as of the last call that told */
