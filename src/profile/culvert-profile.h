@@ -39,11 +39,11 @@ typedef enum {
 /* A domain name or address, and a port, as the user wrote them: "host:port" or "[v6]:port". */
 typedef struct {
     WgKey public_key;
-    WgKey *preshared_key; /* NULL: none; secret memory */
-    NMSettingSecretFlags preshared_key_flags;
-    GPtrArray *endpoints; /* of char *, checked; may be empty */
-    GArray *allowed_ips;  /* of WgPrefix, host bits masked; may be empty */
-    guint16 keepalive;    /* seconds; 0: off */
+    WgKey *preshared_key;                     /* NULL: none; secret memory */
+    NMSettingSecretFlags preshared_key_flags; /* NOT_REQUIRED while the peer has no such key */
+    GPtrArray *endpoints;                     /* of char *, checked; may be empty */
+    GArray *allowed_ips;                      /* of WgPrefix, host bits masked; may be empty */
+    guint16 keepalive;                        /* seconds; 0: off */
 } CulvertProfilePeer;
 
 typedef struct {
@@ -67,16 +67,19 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CulvertProfile, culvert_profile_free)
 CulvertProfilePeer *culvert_profile_add_peer(CulvertProfile *profile); /* borrowed */
 
 /* culvert_profile_from_setting: reads vpn.data and vpn.secrets, checking everything. Secrets may
- * be missing unless `need_secrets`; then MISSING_SECRET names the first one. */
+ * be missing unless `need_secrets`; then MISSING_SECRET names the first one. Otherwise INVALID or
+ * MISSING: the message begins with the key at fault, "peerN-" and all. */
 CulvertProfile *culvert_profile_from_setting(NMSettingVpn *setting, gboolean need_secrets,
                                              GError **error);
 
-/* culvert_profile_to_setting: writes all settings that are not at their default. */
+/* culvert_profile_to_setting: writes all settings that are not at their default, and of the
+ * addresses the first of each family. Keys that are not in the table of options stay. */
 void culvert_profile_to_setting(const CulvertProfile *profile, NMSettingVpn *setting);
 
 /* culvert_profile_missing_secret: the name of the first secret (like "private-key") that is
  * required by its flags and missing, NULL: none. (transfer full) Looks at nothing else, so that it
- * works on a profile with faults. */
+ * works on a profile with faults. The private key is required whatever its flags say; a preshared
+ * key only if its flags are in vpn.data, which says that the peer has one. */
 char *culvert_profile_missing_secret(NMSettingVpn *setting);
 
 /* culvert_profile_has_default_route: whether some peer's allowed IPs contain 0.0.0.0/0 or ::/0. */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-check.h: the rules between several settings, which no row of the table can say. Private
+ * to this folder; whoever read the settings knows how to name the culprit.
+ */
+#pragma once
+
+#include "culvert-options.h"
+
+G_BEGIN_DECLS
+
+/* Which setting is at fault, and a half sentence about it, already translated. */
+typedef struct {
+    const CulvertOption *option;
+    guint peer; /* index, if the option is a peer's */
+    CulvertProfileError code;
+    const char *fault;
+} CulvertBlame;
+
+/* culvert_profile_check: FALSE: `blame` is filled. Any thread. */
+gboolean culvert_profile_check(const CulvertProfile *profile, CulvertBlame *blame);
+
+/* culvert_profile_has_address: whether the tunnel has an address of that family. */
+gboolean culvert_profile_has_address(const CulvertProfile *profile, int family);
+
+G_END_DECLS

@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-options.c: the one table of settings, and how the value of a row is read and written.
+ * See culvert-options.h. What a type accepts stands in one function a type.
+ */
+#include "config.h"
+
+#include "culvert-options.h"
+
+#include <arpa/inet.h>
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "culvert-text.h"
+
+#define FIELD(type, field) G_STRUCT_OFFSET(type, field), sizeof(((type *) NULL)->field)
+
+/* The least IPv4 lets an interface have (RFC 791, 3.2), and what fits a UDP datagram of 65535
+ * bytes less IPv6 header, UDP header and WireGuard's own 32 bytes. */
+#define MTU_MIN 68
+#define MTU_MAX (65535 - 40 - 8 - 32)
+
+static const CulvertOption OPTIONS[] = {
+    {"private-key", "PrivateKey", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_SECRET_KEY,
+     CULVERT_OPTION_SECRET | CULVERT_OPTION_REQUIRED, 0, 0, FIELD(CulvertProfile, private_key),
+     G_STRUCT_OFFSET(CulvertProfile, private_key_flags), N_("This computer's private key")},
+    {"address", "Address", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_ADDRESS,
+     CULVERT_OPTION_LIST | CULVERT_OPTION_ACCUMULATES | CULVERT_OPTION_REQUIRED, 0, 0,
+     FIELD(CulvertProfile, addresses), 0,
+     N_("This computer's address in the tunnel, one for each of IPv4 and IPv6; further ones "
+        "belong in ipv4.addresses and ipv6.addresses")},
+    {"dns", "DNS", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_DNS,
+     CULVERT_OPTION_LIST | CULVERT_OPTION_ACCUMULATES, 0, 0, FIELD(CulvertProfile, dns), 0,
+     N_("Name servers behind the tunnel, and domains to search; “~” before a domain only sends "
+        "its names to these servers")},
+    {"mtu", "MTU", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_NUMBER, CULVERT_OPTION_NONE, MTU_MIN,
+     MTU_MAX, FIELD(CulvertProfile, mtu), 0,
+     N_("Largest packet in the tunnel, in bytes; 0 chooses it automatically")},
+    {"listen-port", "ListenPort", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_NUMBER, CULVERT_OPTION_NONE,
+     1, G_MAXUINT16, FIELD(CulvertProfile, listen_port), 0,
+     N_("UDP port to listen on; 0 takes any that is free")},
+    {"fwmark", "FwMark", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_MARK, CULVERT_OPTION_OFF, 1,
+     G_MAXUINT32, FIELD(CulvertProfile, fwmark), 0,
+     N_("Firewall mark of the encrypted packets; 0 or off sets none")},
+    {"device-type", "DeviceType", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_DEVICE_TYPE,
+     CULVERT_OPTION_EXTENSION, 0, 0, FIELD(CulvertProfile, device_type), 0,
+     N_("Whether the device carries IP packets (tun) or Ethernet frames (tap)")},
+
+    {"public-key", "PublicKey", CULVERT_SCOPE_PEER, CULVERT_TYPE_PUBLIC_KEY,
+     CULVERT_OPTION_REQUIRED, 0, 0, FIELD(CulvertProfilePeer, public_key), 0,
+     N_("The peer's public key")},
+    {"preshared-key", "PresharedKey", CULVERT_SCOPE_PEER, CULVERT_TYPE_SECRET_KEY,
+     CULVERT_OPTION_SECRET, 0, 0, FIELD(CulvertProfilePeer, preshared_key),
+     G_STRUCT_OFFSET(CulvertProfilePeer, preshared_key_flags),
+     N_("A further key, known to both ends, if the peer has one")},
+    {"endpoint", "Endpoint", CULVERT_SCOPE_PEER, CULVERT_TYPE_ENDPOINT, CULVERT_OPTION_LIST, 1,
+     G_MAXUINT16, FIELD(CulvertProfilePeer, endpoints), 0,
+     N_("Where to reach the peer; several are tried in turn")},
+    {"allowed-ips", "AllowedIPs", CULVERT_SCOPE_PEER, CULVERT_TYPE_PREFIX,
+     CULVERT_OPTION_LIST | CULVERT_OPTION_ACCUMULATES, 0, 0, FIELD(CulvertProfilePeer, allowed_ips),
+     0, N_("What is sent to this peer and accepted from it; becomes the routes")},
+    {"persistent-keepalive", "PersistentKeepalive", CULVERT_SCOPE_PEER, CULVERT_TYPE_NUMBER,
+     CULVERT_OPTION_OFF, 1, G_MAXUINT16, FIELD(CulvertProfilePeer, keepalive), 0,
+     N_("Seconds between packets that keep a firewall's door open; 0 or off sends none")},
+};
+
+static const char *const DEVICE_TYPES[] = {"tun", "tap"}; /* by CulvertDeviceType */
+
+const CulvertOption *culvert_options(guint *n_options)
+{
+    if (n_options)
+        *n_options = G_N_ELEMENTS(OPTIONS);
+    return OPTIONS;
+}
+
+const CulvertOption *culvert_options_find(const char *key)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(OPTIONS); i++) {
+        if (g_str_equal(OPTIONS[i].key, key))
+            return &OPTIONS[i];
+    }
+    return NULL;
+}
+
+const CulvertOption *culvert_options_find_conf(const char *conf_key)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(OPTIONS); i++) {
+        if (g_ascii_strcasecmp(OPTIONS[i].conf_key, conf_key) == 0)
+            return &OPTIONS[i];
+    }
+    return NULL;
+}
+
+static gpointer field(const CulvertOption *option, gconstpointer object)
+{
+    return G_STRUCT_MEMBER_P(object, option->offset);
+}
+
+G_GNUC_PRINTF(2, 3)
+static gboolean fault(GError **error, const char *format, ...)
+{
+    va_list args;
+    g_autofree char *message = NULL;
+
+    va_start(args, format);
+    message = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error_literal(error, CULVERT_PROFILE_ERROR, CULVERT_PROFILE_ERROR_INVALID, message);
+    return FALSE;
+}
+
+/* ---- Numbers and words ---------------------------------------------------------------------- */
+
+static void set_number(const CulvertOption *option, gpointer object, guint32 value)
+{
+    if (option->size == sizeof(guint16))
+        *(guint16 *) field(option, object) = value;
+    else
+        *(guint32 *) field(option, object) = value;
+}
+
+static guint32 get_number(const CulvertOption *option, gconstpointer object)
+{
+    if (option->size == sizeof(guint16))
+        return *(guint16 *) field(option, object);
+    return *(guint32 *) field(option, object);
+}
+
+static gboolean parse_number(const CulvertOption *option, const char *item, gpointer object,
+                             GError **error)
+{
+    gboolean is_mark = option->type == CULVERT_TYPE_MARK;
+    gboolean is_off = (option->flags & CULVERT_OPTION_OFF) && g_ascii_strcasecmp(item, "off") == 0;
+    g_autofree char *quoted = NULL;
+    g_autofree char *values = NULL;
+    guint32 value = 0;
+
+    if (!is_off) {
+        gboolean ok = is_mark ? culvert_text_parse_mark(item, option->max, &value)
+                              : culvert_text_parse_number(item, option->max, &value);
+
+        if (!ok || (value != 0 && value < option->min)) {
+            quoted = culvert_text_quote(item);
+            values = culvert_option_values(option);
+            return fault(error, _("“%s” is not valid, expected is %s"), quoted, values);
+        }
+    }
+    set_number(option, object, value);
+    return TRUE;
+}
+
+static gboolean parse_device_type(const CulvertOption *option, const char *item, gpointer object,
+                                  GError **error)
+{
+    g_autofree char *quoted = NULL;
+
+    for (guint i = 0; i < G_N_ELEMENTS(DEVICE_TYPES); i++) {
+        if (g_ascii_strcasecmp(item, DEVICE_TYPES[i]) == 0) {
+            *(CulvertDeviceType *) field(option, object) = i;
+            return TRUE;
+        }
+    }
+    quoted = culvert_text_quote(item);
+    return fault(error, _("“%s” is neither “tun” nor “tap”"), quoted);
+}
+
+/* ---- Keys ----------------------------------------------------------------------------------- */
+
+static gboolean key_from_text(WgKey *key, const char *text, GError **error)
+{
+    guint length = MIN(strlen(text), G_MAXUINT);
+
+    if (wg_key_from_base64(key, text))
+        return TRUE;
+    if (length != WG_KEY_BASE64_SIZE - 1)
+        return fault(error,
+                     ngettext("this is not a key: it has %u character, a key has 44 of base64",
+                              "this is not a key: it has %u characters, a key has 44 of base64",
+                              length),
+                     length);
+    return fault(error, _("this is not a key: its 44 characters are not base64 of 32 bytes"));
+}
+
+static gboolean parse_public_key(const CulvertOption *option, const char *item, gpointer object,
+                                 GError **error)
+{
+    WgKey key;
+
+    if (!key_from_text(&key, item, error))
+        return FALSE;
+    if (wg_key_is_zero(&key))
+        return fault(error, _("a key of zeros cannot be a peer's"));
+    *(WgKey *) field(option, object) = key;
+    return TRUE;
+}
+
+/* A preshared key of zeros is how WireGuard says that there is none (paper 5.4). */
+static gboolean parse_secret_key(const CulvertOption *option, const char *item, gpointer object,
+                                 GError **error)
+{
+    WgKey **key = field(option, object);
+    WgKey *parsed = wg_secret_new0(WgKey);
+
+    if (!key_from_text(parsed, item, error)) {
+        wg_secret_key_free(parsed);
+        return FALSE;
+    }
+    culvert_option_reset(option, object);
+    if (!wg_key_is_zero(parsed)) {
+        *key = parsed;
+        return TRUE;
+    }
+    wg_secret_key_free(parsed);
+    if (option->flags & CULVERT_OPTION_REQUIRED)
+        return fault(error, _("this key is all zeros"));
+    return TRUE;
+}
+
+/* ---- Addresses ------------------------------------------------------------------------------ */
+
+static gboolean prefix_equal(const WgPrefix *a, const WgPrefix *b)
+{
+    return a->family == b->family && a->length == b->length &&
+           memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+}
+
+static gboolean find_prefix(GArray *list, const WgPrefix *prefix, guint *index)
+{
+    for (guint i = 0; i < list->len; i++) {
+        if (prefix_equal(&g_array_index(list, WgPrefix, i), prefix)) {
+            *index = i;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static gboolean prefix_from_text(WgPrefix *prefix, const char *item, GError **error)
+{
+    g_autofree char *quoted = NULL;
+
+    if (culvert_text_parse_prefix(item, prefix))
+        return TRUE;
+    quoted = culvert_text_quote(item);
+    return fault(error,
+                 _("“%s” is not an address with a prefix length, like 192.0.2.1/24 or "
+                   "2001:db8::1/64"),
+                 quoted);
+}
+
+static gboolean parse_prefix(const CulvertOption *option, const char *item, gpointer object,
+                             GError **error)
+{
+    GArray *list = *(GArray **) field(option, object);
+    WgPrefix prefix;
+    guint index;
+
+    if (!prefix_from_text(&prefix, item, error))
+        return FALSE;
+    if (option->type == CULVERT_TYPE_PREFIX)
+        culvert_text_mask_prefix(&prefix);
+    if (!find_prefix(list, &prefix, &index))
+        g_array_append_val(list, prefix);
+    return TRUE;
+}
+
+/* An interface's own address cannot be everyone's or no one's. */
+static gboolean is_usable_address(const WgPrefix *prefix)
+{
+    static const guint8 ZEROS[16];
+    gsize size = prefix->family == AF_INET ? 4 : 16;
+    gboolean is_multicast =
+        prefix->family == AF_INET ? (prefix->addr[0] & 0xf0) == 0xe0 : prefix->addr[0] == 0xff;
+
+    return !is_multicast && memcmp(prefix->addr, ZEROS, size) != 0;
+}
+
+static gboolean parse_address(const CulvertOption *option, const char *item, gpointer object,
+                              GError **error)
+{
+    g_autofree char *quoted = NULL;
+    WgPrefix prefix;
+
+    if (!prefix_from_text(&prefix, item, error))
+        return FALSE;
+    if (is_usable_address(&prefix))
+        return parse_prefix(option, item, object, error);
+    quoted = culvert_text_quote(item);
+    return fault(error, _("“%s” cannot be the address of a computer"), quoted);
+}
+
+gboolean culvert_option_remove_item(const CulvertOption *option, const char *item, gpointer object,
+                                    GError **error)
+{
+    GArray *list = *(GArray **) field(option, object);
+    WgPrefix prefix;
+    guint index;
+
+    g_return_val_if_fail(option->type == CULVERT_TYPE_PREFIX, FALSE);
+
+    if (!prefix_from_text(&prefix, item, error))
+        return FALSE;
+    culvert_text_mask_prefix(&prefix);
+    if (find_prefix(list, &prefix, &index))
+        g_array_remove_index(list, index);
+    return TRUE;
+}
+
+/* ---- Names ---------------------------------------------------------------------------------- */
+
+static void add_string(GPtrArray *list, const char *text)
+{
+    if (!g_ptr_array_find_with_equal_func(list, text, g_str_equal, NULL))
+        g_ptr_array_add(list, g_strdup(text));
+}
+
+/* What looks like an address must be one; everything else is a domain, as for wg-quick. */
+static gboolean parse_dns(const CulvertOption *option, const char *item, gpointer object,
+                          GError **error)
+{
+    CulvertProfile *profile = object;
+    g_autofree char *quoted = culvert_text_quote(item);
+    WgPrefix address;
+
+    if (strchr(item, ':') || item[strspn(item, "0123456789.")] == '\0') {
+        char text[INET6_ADDRSTRLEN];
+
+        if (strchr(item, '/') || !culvert_text_parse_prefix(item, &address))
+            return fault(error, _("“%s” is not the address of a name server"), quoted);
+        inet_ntop(address.family, address.addr, text, sizeof(text));
+        add_string(profile->dns, text);
+        return TRUE;
+    }
+    if (g_str_equal(item, "~."))
+        item = "~";
+    if (!culvert_text_is_domain(item))
+        return fault(error, _("“%s” is neither the address of a name server nor a domain"), quoted);
+    add_string(profile->search, item);
+    return TRUE;
+}
+
+static gboolean parse_endpoint(const CulvertOption *option, const char *item, gpointer object,
+                               GError **error)
+{
+    GPtrArray *list = *(GPtrArray **) field(option, object);
+    g_autofree char *quoted = culvert_text_quote(item);
+    g_autofree char *host = NULL;
+    g_autofree char *port = NULL;
+    g_autofree char *endpoint = NULL;
+    guint32 number;
+
+    if (!culvert_text_split_endpoint(item, &host, &port))
+        return fault(error, _("“%s” has no port: expected is host:port or [IPv6 address]:port"),
+                     quoted);
+    if (!culvert_text_is_host(host))
+        return fault(error, _("“%s” does not begin with an address or the name of a host"), quoted);
+    if (!culvert_text_parse_number(port, option->max, &number) || number < option->min)
+        return fault(error, _("“%s” does not end in a port from %u to %u"), quoted, option->min,
+                     option->max);
+    endpoint = culvert_text_join_endpoint(host, number);
+    add_string(list, endpoint);
+    return TRUE;
+}
+
+/* ---- All types ------------------------------------------------------------------------------ */
+
+gboolean culvert_option_parse_item(const CulvertOption *option, const char *item, gpointer object,
+                                   GError **error)
+{
+    if (item[0] == '\0')
+        return fault(error, _("the value is empty"));
+    if (culvert_text_has_control(item))
+        return fault(error, _("the value has control characters, or is not UTF-8"));
+
+    switch (option->type) {
+    case CULVERT_TYPE_ADDRESS:
+        return parse_address(option, item, object, error);
+    case CULVERT_TYPE_DNS:
+        return parse_dns(option, item, object, error);
+    case CULVERT_TYPE_NUMBER:
+    case CULVERT_TYPE_MARK:
+        return parse_number(option, item, object, error);
+    case CULVERT_TYPE_DEVICE_TYPE:
+        return parse_device_type(option, item, object, error);
+    case CULVERT_TYPE_PUBLIC_KEY:
+        return parse_public_key(option, item, object, error);
+    case CULVERT_TYPE_SECRET_KEY:
+        return parse_secret_key(option, item, object, error);
+    case CULVERT_TYPE_ENDPOINT:
+        return parse_endpoint(option, item, object, error);
+    case CULVERT_TYPE_PREFIX:
+        return parse_prefix(option, item, object, error);
+    }
+    g_return_val_if_reached(FALSE);
+}
+
+gboolean culvert_option_parse(const CulvertOption *option, const char *value, gpointer object,
+                              GError **error)
+{
+    g_auto(GStrv) items = NULL;
+
+    if (!(option->flags & CULVERT_OPTION_LIST))
+        return culvert_option_parse_item(option, value, object, error);
+    if (culvert_text_has_control(value))
+        return fault(error, _("the value has control characters, or is not UTF-8"));
+
+    items = g_strsplit_set(value, ",; ", -1);
+    for (guint i = 0; items[i]; i++) {
+        if (items[i][0] && !culvert_option_parse_item(option, items[i], object, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+void culvert_option_reset(const CulvertOption *option, gpointer object)
+{
+    gpointer value = field(option, object);
+
+    switch (option->type) {
+    case CULVERT_TYPE_ADDRESS:
+    case CULVERT_TYPE_PREFIX:
+        g_array_set_size(*(GArray **) value, 0);
+        break;
+    case CULVERT_TYPE_DNS:
+        g_ptr_array_set_size(((CulvertProfile *) object)->dns, 0);
+        g_ptr_array_set_size(((CulvertProfile *) object)->search, 0);
+        break;
+    case CULVERT_TYPE_ENDPOINT:
+        g_ptr_array_set_size(*(GPtrArray **) value, 0);
+        break;
+    case CULVERT_TYPE_NUMBER:
+    case CULVERT_TYPE_MARK:
+    case CULVERT_TYPE_DEVICE_TYPE:
+    case CULVERT_TYPE_PUBLIC_KEY:
+        memset(value, 0, option->size);
+        break;
+    case CULVERT_TYPE_SECRET_KEY:
+        g_clear_pointer((WgKey **) value, wg_secret_key_free);
+        break;
+    }
+}
+
+static void format_strings(GPtrArray *items, GPtrArray *strings)
+{
+    for (guint i = 0; i < strings->len; i++)
+        g_ptr_array_add(items, g_strdup(g_ptr_array_index(strings, i)));
+}
+
+static void format_prefixes(GPtrArray *items, GArray *prefixes)
+{
+    for (guint i = 0; i < prefixes->len; i++)
+        g_ptr_array_add(items, culvert_text_format_prefix(&g_array_index(prefixes, WgPrefix, i)));
+}
+
+static void format_public_key(GPtrArray *items, const WgKey *key)
+{
+    char text[WG_KEY_BASE64_SIZE];
+
+    if (wg_key_is_zero(key))
+        return;
+    wg_key_to_base64(key, text);
+    g_ptr_array_add(items, g_strdup(text));
+}
+
+static void format_number(GPtrArray *items, const CulvertOption *option, gconstpointer object)
+{
+    guint32 number = get_number(option, object);
+
+    if (number != 0)
+        g_ptr_array_add(items,
+                        g_strdup_printf(option->type == CULVERT_TYPE_MARK ? "0x%x" : "%u", number));
+}
+
+GPtrArray *culvert_option_format_items(const CulvertOption *option, gconstpointer object)
+{
+    GPtrArray *items = g_ptr_array_new_with_free_func(g_free);
+    gconstpointer value = field(option, object);
+    const CulvertProfile *profile = object;
+
+    switch (option->type) {
+    case CULVERT_TYPE_ADDRESS:
+    case CULVERT_TYPE_PREFIX:
+        format_prefixes(items, *(GArray *const *) value);
+        break;
+    case CULVERT_TYPE_DNS:
+        format_strings(items, profile->dns);
+        format_strings(items, profile->search);
+        break;
+    case CULVERT_TYPE_ENDPOINT:
+        format_strings(items, *(GPtrArray *const *) value);
+        break;
+    case CULVERT_TYPE_NUMBER:
+    case CULVERT_TYPE_MARK:
+        format_number(items, option, object);
+        break;
+    case CULVERT_TYPE_DEVICE_TYPE:
+        if (*(const CulvertDeviceType *) value != CULVERT_DEVICE_TUN)
+            g_ptr_array_add(items, g_strdup(DEVICE_TYPES[*(const CulvertDeviceType *) value]));
+        break;
+    case CULVERT_TYPE_PUBLIC_KEY:
+        format_public_key(items, value);
+        break;
+    case CULVERT_TYPE_SECRET_KEY:
+        g_warn_if_reached();
+        break;
+    }
+    return items;
+}
+
+char *culvert_option_format(const CulvertOption *option, gconstpointer object,
+                            const char *separator)
+{
+    g_autoptr(GPtrArray) items = culvert_option_format_items(option, object);
+
+    if (items->len == 0)
+        return NULL;
+    g_ptr_array_add(items, NULL);
+    return g_strjoinv(separator, (char **) items->pdata);
+}
+
+const WgKey *culvert_option_secret(const CulvertOption *option, gconstpointer object)
+{
+    g_return_val_if_fail(option->type == CULVERT_TYPE_SECRET_KEY, NULL);
+    return *(WgKey *const *) field(option, object);
+}
+
+NMSettingSecretFlags *culvert_option_secret_flags(const CulvertOption *option, gpointer object)
+{
+    g_return_val_if_fail(option->type == CULVERT_TYPE_SECRET_KEY, NULL);
+    return G_STRUCT_MEMBER_P(object, option->flags_offset);
+}
+
+/* ---- Documentation -------------------------------------------------------------------------- */
+
+static char *number_values(const CulvertOption *option)
+{
+    gboolean has_off = option->flags & CULVERT_OPTION_OFF;
+
+    if (option->type == CULVERT_TYPE_MARK)
+        return g_strdup_printf(_("off, 0, or %u to %u, also as hexadecimal like 0xca6c"),
+                               option->min, option->max);
+    if (has_off)
+        return g_strdup_printf(_("off, 0, or %u to %u"), option->min, option->max);
+    return g_strdup_printf(_("0, or %u to %u"), option->min, option->max);
+}
+
+char *culvert_option_values(const CulvertOption *option)
+{
+    switch (option->type) {
+    case CULVERT_TYPE_ADDRESS:
+    case CULVERT_TYPE_PREFIX:
+        return g_strdup(_("addresses with prefix length"));
+    case CULVERT_TYPE_DNS:
+        return g_strdup(_("addresses and domains"));
+    case CULVERT_TYPE_NUMBER:
+    case CULVERT_TYPE_MARK:
+        return number_values(option);
+    case CULVERT_TYPE_DEVICE_TYPE:
+        return g_strdup(_("tun or tap"));
+    case CULVERT_TYPE_PUBLIC_KEY:
+        return g_strdup(_("a key in base64"));
+    case CULVERT_TYPE_SECRET_KEY:
+        return g_strdup(_("a key in base64, secret"));
+    case CULVERT_TYPE_ENDPOINT:
+        return g_strdup(_("host:port or [IPv6 address]:port"));
+    }
+    g_return_val_if_reached(NULL);
+}
+
+char *culvert_options_markdown(void)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    g_string_append_printf(out, "| %s | %s | %s | %s |\n|---|---|---|---|\n", _("setting"),
+                           _("in a .conf"), _("value"), _("meaning"));
+    for (guint i = 0; i < G_N_ELEMENTS(OPTIONS); i++) {
+        const CulvertOption *option = &OPTIONS[i];
+        gboolean is_extension = option->flags & CULVERT_OPTION_EXTENSION;
+        g_autofree char *values = culvert_option_values(option);
+
+        g_string_append_printf(out, "| `%s` | `%s%s` | %s | %s |\n", option->key,
+                               is_extension ? "# Culvert: " : "", option->conf_key, values,
+                               _(option->help));
+    }
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
