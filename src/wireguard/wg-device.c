@@ -25,7 +25,6 @@ static gboolean key_equal(gconstpointer a, gconstpointer b)
     return memcmp(a, b, WG_KEY_SIZE) == 0;
 }
 
-/* The pending wake-up is delivered even if the owner has not called wg_device_run() yet. */
 WgDevice *wg_device_new(WgWakeFunc wake, gpointer user_data)
 {
     WgDevice *device = g_new0(WgDevice, 1);

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-tunnel.c: the object: set-up, the control thread's part of the running tunnel (feeding
+ * and running the protocol core, sending what it asks for, telling the owner) and the end.
+ */
+#include "config.h"
+
+#include "tunnel-private.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <glib/gi18n-lib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Under load for at least this long after the queue was long (kernel: receive.c). */
+#define OVERLOAD_TIME WG_SECOND
+
+/* Handshake messages per turn of the main loop, so that D-Bus and timers get theirs. */
+#define HANDSHAKES_PER_TURN 64
+
+enum {
+    SIGNAL_HANDSHAKE,
+    SIGNAL_SILENT,
+    SIGNAL_ENDPOINT_CHANGED,
+    SIGNAL_ATTEMPT,
+    SIGNAL_FAILED,
+    N_SIGNALS
+};
+
+static guint signals[N_SIGNALS];
+
+G_DEFINE_TYPE(CulvertTunnel, culvert_tunnel, G_TYPE_OBJECT)
+
+gint64 tunnel_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+/* ---- Telling the owner ---------------------------------------------------------------------- */
+
+static void emit_with_endpoint(CulvertTunnel *self, guint signal, const WgOutput *output)
+{
+    g_autoptr(GInetSocketAddress) address = tunnel_endpoint_to_address(&output->endpoint);
+    char peer[WG_KEY_BASE64_SIZE];
+
+    wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
+    g_signal_emit(self, signals[signal], 0, peer, address);
+}
+
+void tunnel_announce_attempt(CulvertTunnel *self, WgPeer *peer, const char *name,
+                             GSocketAddress *address, const GError *error)
+{
+    char key[WG_KEY_BASE64_SIZE];
+
+    wg_key_to_base64(wg_peer_get_public_key(peer), key);
+    g_signal_emit(self, signals[SIGNAL_ATTEMPT], 0, key, name, address, error);
+}
+
+static void emit_failed(CulvertTunnel *self)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_mutex_lock(&self->handshakes_lock);
+    error = g_steal_pointer(&self->thread_error);
+    g_mutex_unlock(&self->handshakes_lock);
+    if (error && !self->stopped)
+        g_signal_emit(self, signals[SIGNAL_FAILED], 0, error);
+}
+
+void tunnel_thread_failed(CulvertTunnel *self, GError *error)
+{
+    g_mutex_lock(&self->handshakes_lock);
+    if (!self->thread_error)
+        self->thread_error = g_steal_pointer(&error);
+    g_mutex_unlock(&self->handshakes_lock);
+    g_clear_error(&error);
+    tunnel_wake(self);
+}
+
+/* ---- Running the core ----------------------------------------------------------------------- */
+
+void tunnel_wake(CulvertTunnel *self)
+{
+    g_source_set_ready_time(self->run_source, 0);
+}
+
+static void wake_from_core(gpointer data)
+{
+    tunnel_wake(data);
+}
+
+static TunnelHandshake *pop_handshake(CulvertTunnel *self, guint *waiting)
+{
+    TunnelHandshake *handshake;
+
+    g_mutex_lock(&self->handshakes_lock);
+    *waiting = self->handshakes.length;
+    handshake = g_queue_pop_head(&self->handshakes);
+    g_mutex_unlock(&self->handshakes_lock);
+    return handshake;
+}
+
+static void feed_handshakes(CulvertTunnel *self, gint64 now)
+{
+    TunnelHandshake *handshake;
+    guint waiting;
+
+    for (guint i = 0; i < HANDSHAKES_PER_TURN; i++) {
+        handshake = pop_handshake(self, &waiting);
+        if (!handshake)
+            return;
+        if (waiting >= TUNNEL_HANDSHAKES_UNDER_LOAD)
+            self->overload_until = now + OVERLOAD_TIME;
+        wg_device_receive(self->device, handshake->data, handshake->len, &handshake->source,
+                          now < self->overload_until, now);
+        g_free(handshake);
+    }
+    tunnel_wake(self);
+}
+
+static void session_established(CulvertTunnel *self, const WgOutput *output)
+{
+    g_hash_table_remove(self->dialers, output->peer);
+    emit_with_endpoint(self, SIGNAL_HANDSHAKE, output);
+}
+
+static void peer_silent(CulvertTunnel *self, const WgOutput *output)
+{
+    char peer[WG_KEY_BASE64_SIZE];
+
+    wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
+    g_signal_emit(self, signals[SIGNAL_SILENT], 0, peer);
+}
+
+static void send_output(CulvertTunnel *self, WgOutput *output)
+{
+    if (!tunnel_sockets_send(&self->sockets, &output->endpoint, output->data, output->len,
+                             output->tos, 0))
+        tunnel_count(&self->udp_send_dropped, 1);
+    g_clear_pointer(&output->data, g_free);
+}
+
+/* Signal handlers may stop the tunnel: look before each output. */
+static void drain_output(CulvertTunnel *self)
+{
+    gboolean forget = FALSE;
+    WgOutput output;
+
+    while (!self->stopped && wg_device_pop(self->device, &output)) {
+        switch (output.type) {
+        case WG_OUTPUT_DATAGRAM:
+            send_output(self, &output);
+            break;
+        case WG_OUTPUT_SESSION:
+            session_established(self, &output);
+            break;
+        case WG_OUTPUT_MOVED:
+            emit_with_endpoint(self, SIGNAL_ENDPOINT_CHANGED, &output);
+            break;
+        case WG_OUTPUT_SILENT:
+            peer_silent(self, &output);
+            break;
+        case WG_OUTPUT_KEYS_GONE:
+            forget = TRUE;
+            break;
+        }
+    }
+    if (forget) {
+        tunnel_thread_forget_keys(&self->sender);
+        tunnel_thread_forget_keys(&self->receiver);
+    }
+}
+
+static void set_timer(CulvertTunnel *self, gint64 deadline)
+{
+    struct itimerspec when = {0};
+
+    if (deadline != G_MAXINT64) {
+        when.it_value.tv_sec = deadline / G_USEC_PER_SEC;
+        /* Never zero, which would disarm it. */
+        when.it_value.tv_nsec = deadline % G_USEC_PER_SEC * 1000 + 1;
+    }
+    timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* The owner's, or NetworkManager's, to change at any time; padding has to respect it. */
+static void follow_mtu(CulvertTunnel *self)
+{
+    CulvertTun *tun = atomic_load(&self->tun);
+    guint mtu = tun ? culvert_tun_get_mtu(tun) : 0;
+
+    if (mtu > 0)
+        wg_device_set_mtu(self->device, mtu);
+}
+
+static gboolean run(gpointer data)
+{
+    g_autoptr(CulvertTunnel) self = g_object_ref(data);
+    gint64 now = tunnel_now();
+
+    g_source_set_ready_time(self->run_source, -1);
+    follow_mtu(self);
+    feed_handshakes(self, now);
+    set_timer(self, wg_device_run(self->device, now, g_get_real_time()));
+    drain_output(self);
+    emit_failed(self);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean timer_expired(int fd, GIOCondition condition, gpointer data)
+{
+    guint64 count;
+    gssize n;
+
+    n = read(fd, &count, sizeof count);
+    (void) n;
+    return run(data);
+}
+
+static gboolean dispatch_run(GSource *source, GSourceFunc callback, gpointer data)
+{
+    return callback(data);
+}
+
+static GSourceFuncs run_funcs = {.dispatch = dispatch_run};
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+static void culvert_tunnel_init(CulvertTunnel *self)
+{
+    self->context = g_main_context_ref_thread_default();
+    self->device = wg_device_new(wake_from_core, self);
+    self->dialers = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL,
+                                          (GDestroyNotify) tunnel_dialer_stop);
+    g_mutex_init(&self->handshakes_lock);
+    g_queue_init(&self->handshakes);
+
+    self->run_source = g_source_new(&run_funcs, sizeof(GSource));
+    g_source_set_name(self->run_source, "culvert-tunnel-run");
+    g_source_set_callback(self->run_source, run, self, NULL);
+    g_source_attach(self->run_source, self->context);
+
+    self->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (self->timer_fd < 0)
+        g_error("Cannot create a timer: %s", g_strerror(errno));
+    self->timer_source = g_unix_fd_source_new(self->timer_fd, G_IO_IN);
+    g_source_set_callback(self->timer_source, G_SOURCE_FUNC(timer_expired), self, NULL);
+    g_source_attach(self->timer_source, self->context);
+}
+
+void culvert_tunnel_stop(CulvertTunnel *self)
+{
+    CulvertTun *tun;
+
+    if (self->stopped)
+        return;
+    self->stopped = TRUE;
+    g_hash_table_remove_all(self->dialers);
+    g_source_destroy(self->run_source);
+    g_source_destroy(self->timer_source);
+    tunnel_thread_stop(&self->sender);
+    tunnel_thread_stop(&self->receiver);
+    tun = atomic_exchange(&self->tun, NULL);
+    culvert_tun_free(tun);
+    tunnel_sockets_close(&self->sockets);
+    wg_device_set_up(self->device, FALSE);
+    wg_device_set_private_key(self->device, NULL);
+}
+
+static void culvert_tunnel_finalize(GObject *object)
+{
+    CulvertTunnel *self = CULVERT_TUNNEL(object);
+
+    culvert_tunnel_stop(self);
+    wg_device_free(self->device);
+    g_hash_table_unref(self->dialers);
+    g_queue_clear_full(&self->handshakes, g_free);
+    g_clear_error(&self->thread_error);
+    g_mutex_clear(&self->handshakes_lock);
+    g_source_unref(self->run_source);
+    g_source_unref(self->timer_source);
+    close(self->timer_fd);
+    g_main_context_unref(self->context);
+    G_OBJECT_CLASS(culvert_tunnel_parent_class)->finalize(object);
+}
+
+static void culvert_tunnel_class_init(CulvertTunnelClass *klass)
+{
+    GType type = G_TYPE_FROM_CLASS(klass);
+
+    G_OBJECT_CLASS(klass)->finalize = culvert_tunnel_finalize;
+    signals[SIGNAL_HANDSHAKE] =
+        g_signal_new("handshake", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
+                     G_TYPE_STRING, G_TYPE_INET_SOCKET_ADDRESS);
+    signals[SIGNAL_SILENT] = g_signal_new("silent", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                          G_TYPE_NONE, 1, G_TYPE_STRING);
+    signals[SIGNAL_ENDPOINT_CHANGED] =
+        g_signal_new("endpoint-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                     2, G_TYPE_STRING, G_TYPE_INET_SOCKET_ADDRESS);
+    signals[SIGNAL_ATTEMPT] =
+        g_signal_new("attempt", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 4,
+                     G_TYPE_STRING, G_TYPE_STRING, G_TYPE_INET_SOCKET_ADDRESS, G_TYPE_ERROR);
+    signals[SIGNAL_FAILED] = g_signal_new("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                          G_TYPE_NONE, 1, G_TYPE_ERROR);
+}
+
+CulvertTunnel *culvert_tunnel_new(void)
+{
+    return g_object_new(CULVERT_TYPE_TUNNEL, NULL);
+}
+
+/* ---- Set-up --------------------------------------------------------------------------------- */
+
+void culvert_tunnel_set_private_key(CulvertTunnel *self, const WgKey *key)
+{
+    wg_device_set_private_key(self->device, key);
+}
+
+WgDevice *culvert_tunnel_get_device(CulvertTunnel *self)
+{
+    return self->device;
+}
+
+gboolean culvert_tunnel_add_peer(CulvertTunnel *self, const WgKey *public_key,
+                                 const WgKey *preshared_key, const WgPrefix *allowed_ips,
+                                 guint n_allowed_ips, guint16 keepalive, GError **error)
+{
+    WgPeer *peer = wg_device_add_peer(self->device, public_key);
+
+    if (!peer) {
+        g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                            _("The peer's public key is this side's own. Enter the public key of "
+                              "the gateway, not the one that belongs to your private key."));
+        return FALSE;
+    }
+    wg_peer_set_preshared_key(peer, preshared_key);
+    for (guint i = 0; i < n_allowed_ips; i++)
+        wg_peer_add_allowed_ip(peer, &allowed_ips[i]);
+    wg_peer_set_keepalive(peer, keepalive);
+    return TRUE;
+}
+
+gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark, GError **error)
+{
+    g_return_val_if_fail(!self->receiver.thread && !self->stopped, FALSE);
+
+    if (!tunnel_sockets_open(&self->sockets, port, fwmark, error))
+        return FALSE;
+    wg_device_set_up(self->device, TRUE);
+    if (!tunnel_thread_start(&self->receiver, "culvert-receive", tunnel_receive_main, self, error))
+        return FALSE;
+    return TRUE;
+}
+
+guint16 culvert_tunnel_get_listen_port(CulvertTunnel *self)
+{
+    return self->sockets.port;
+}
+
+void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key, const char *const *endpoints)
+{
+    WgPeer *peer = wg_device_find_peer(self->device, public_key);
+
+    g_return_if_fail(peer && !self->stopped);
+    g_hash_table_replace(self->dialers, peer, tunnel_dialer_new(self, peer, endpoints));
+}
+
+gboolean culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun, GError **error)
+{
+    g_return_val_if_fail(!atomic_load(&self->tun) && !self->stopped, FALSE);
+
+    atomic_store_explicit(&self->tun, tun, memory_order_release);
+    follow_mtu(self);
+    return tunnel_thread_start(&self->sender, "culvert-send", tunnel_send_main, self, error);
+}
+
+CulvertTun *culvert_tunnel_get_tun(CulvertTunnel *self)
+{
+    return atomic_load(&self->tun);
+}
+
+GInetSocketAddress *culvert_tunnel_get_endpoint(CulvertTunnel *self, const WgKey *public_key)
+{
+    WgPeer *peer = wg_device_find_peer(self->device, public_key);
+    WgEndpoint endpoint;
+
+    if (!peer)
+        return NULL;
+    wg_peer_get_endpoint(peer, &endpoint);
+    return tunnel_endpoint_to_address(&endpoint);
+}
+
+void culvert_tunnel_get_stats(CulvertTunnel *self, CulvertTunnelStats *stats)
+{
+    *stats = (CulvertTunnelStats){
+        .tun_read_packets = atomic_load(&self->tun_read_packets),
+        .tun_write_packets = atomic_load(&self->tun_write_packets),
+        .tun_write_dropped = atomic_load(&self->tun_write_dropped),
+        .udp_send_dropped = atomic_load(&self->udp_send_dropped),
+    };
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tunnel-private.h: what the files of this folder share: the tunnel's inside, its sockets, its
+ * two packet threads and its dialers.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "culvert-tunnel.h"
+
+G_BEGIN_DECLS
+
+/* ---- Sockets (tunnel-sockets.c) ------------------------------------------------------------- */
+
+/* The UDP sockets, one a family; either may be missing, not both. Sending and receiving may be
+ * done from any threads at once. */
+typedef struct {
+    GSocket *v4;
+    GSocket *v6;
+    guint16 port;
+} TunnelSockets;
+
+gboolean tunnel_sockets_open(TunnelSockets *sockets, guint16 port, guint32 fwmark, GError **error);
+void tunnel_sockets_close(TunnelSockets *sockets);
+
+/* tunnel_sockets_send: one datagram, from the endpoint's local address if it has one that still
+ * exists. `tos`: the outer DS field. `patience_ms`: how long to wait for room in the socket.
+ * FALSE: it was not sent. */
+gboolean tunnel_sockets_send(const TunnelSockets *sockets, const WgEndpoint *endpoint,
+                             const guint8 *data, gsize len, guint8 tos, int patience_ms);
+
+/* tunnel_sockets_receive: up to `n` datagrams without waiting. `buffers[i]` holds
+ * TUNNEL_DATAGRAM_MAX bytes; lengths and sources are filled in. Returns how many. */
+#define TUNNEL_DATAGRAM_MAX 65536
+#define TUNNEL_BATCH        32
+typedef struct {
+    guint8 *buffers[TUNNEL_BATCH];
+    gsize lens[TUNNEL_BATCH];
+    WgEndpoint sources[TUNNEL_BATCH];
+} TunnelDatagrams;
+guint tunnel_sockets_receive(GSocket *socket, TunnelDatagrams *datagrams);
+
+/* (transfer full); NULL if unknown */
+GInetSocketAddress *tunnel_endpoint_to_address(const WgEndpoint *endpoint);
+gboolean tunnel_endpoint_from_address(WgEndpoint *endpoint, GSocketAddress *address);
+
+/* ---- Threads -------------------------------------------------------------------------------- */
+
+/* How the control thread speaks to a packet thread that may be waiting in poll(). */
+typedef struct {
+    GThread *thread;
+    int event_fd;
+    atomic_bool stop;
+    atomic_bool forget; /* wipe remembered keys */
+} TunnelThread;
+
+gboolean tunnel_thread_start(TunnelThread *thread, const char *name, GThreadFunc func,
+                             gpointer data, GError **error);
+void tunnel_thread_stop(TunnelThread *thread); /* waits for its end; idempotent */
+void tunnel_thread_forget_keys(TunnelThread *thread);
+
+/* tunnel_thread_check: in the thread, after poll() has reported event_fd. FALSE: end. */
+gboolean tunnel_thread_check(TunnelThread *thread, WgAead *aead);
+
+gpointer tunnel_send_main(gpointer tunnel);    /* tunnel-send.c */
+gpointer tunnel_receive_main(gpointer tunnel); /* tunnel-receive.c */
+
+/* ---- Handshake messages on their way to the control thread ---------------------------------- */
+
+/* The kernel's bounds, drivers/net/wireguard/queueing.h: beyond the first the queue is full, from
+ * the second on strangers must prove their address. */
+#define TUNNEL_HANDSHAKES_MAX        4096
+#define TUNNEL_HANDSHAKES_UNDER_LOAD (TUNNEL_HANDSHAKES_MAX / 8)
+
+typedef struct {
+    WgEndpoint source;
+    gsize len;
+    guint8 data[WG_INITIATION_SIZE]; /* the longest of the three */
+} TunnelHandshake;
+
+/* ---- Dialling (tunnel-dialer.c) ------------------------------------------------------------- */
+
+typedef struct _TunnelDialer TunnelDialer;
+
+TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, WgPeer *peer, const char *const *endpoints);
+void tunnel_dialer_stop(TunnelDialer *dialer); /* and unref */
+
+/* ---- The object ----------------------------------------------------------------------------- */
+
+struct _CulvertTunnel {
+    GObject parent_instance;
+
+    /* control thread */
+    GMainContext *context;
+    WgDevice *device;
+    GSource *run_source; /* ready at once when woken */
+    GSource *timer_source;
+    int timer_fd;          /* CLOCK_BOOTTIME: GLib's own timers stop during suspend */
+    GHashTable *dialers;   /* WgPeer * -> TunnelDialer */
+    gint64 overload_until; /* under load at least until then */
+    gboolean stopped;
+
+    /* set before the threads start */
+    TunnelSockets sockets;
+    TunnelThread sender;
+    TunnelThread receiver;
+
+    /* from thread to thread */
+    CulvertTun *_Atomic tun;
+    GMutex handshakes_lock;
+    GQueue handshakes;    /* of TunnelHandshake */
+    GError *thread_error; /* handshakes_lock; why a thread ended */
+    _Atomic guint64 tun_read_packets;
+    _Atomic guint64 tun_write_packets;
+    _Atomic guint64 tun_write_dropped;
+    _Atomic guint64 udp_send_dropped;
+};
+
+/* tunnel_now: microseconds of CLOCK_BOOTTIME, for all `now` of the protocol core. */
+gint64 tunnel_now(void);
+
+/* tunnel_wake: makes the control thread run the protocol core soon. Any thread. */
+void tunnel_wake(CulvertTunnel *self);
+
+/* tunnel_thread_failed: a packet thread cannot go on; takes `error`. */
+void tunnel_thread_failed(CulvertTunnel *self, GError *error);
+
+/* tunnel_announce_attempt: emits "attempt". */
+void tunnel_announce_attempt(CulvertTunnel *self, WgPeer *peer, const char *name,
+                             GSocketAddress *address, const GError *error);
+
+static inline void tunnel_count(_Atomic guint64 *counter, guint64 n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+G_END_DECLS

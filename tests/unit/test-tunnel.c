@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test-tunnel.c: two CulvertTunnels in one process, speaking over loopback: handshake, dialling,
+ * and packets from one TUN device to the other. Runs in a network namespace of its own, so that
+ * nothing of the machine is touched; needs the right to make one.
+ */
+#include <errno.h>
+#include <glib-unix.h>
+#include <unistd.h>
+#include <gio/gio.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "tunnel/culvert-tunnel.h"
+
+/* Nothing here takes a second; a hang ends with a message instead of meson's time limit. */
+#define DEADLINE_MS 20000
+
+typedef struct {
+    CulvertTunnel *tunnel;
+    WgKey private_key, public_key;
+    guint handshakes, attempts, unresolved, moves, failures;
+    char *last_error;
+    char *last_endpoint;
+} End;
+
+typedef struct {
+    End a, b;
+} Fixture;
+
+/* ---- Two ends ------------------------------------------------------------------------------- */
+
+static void on_handshake(CulvertTunnel *tunnel, const char *peer, GInetSocketAddress *endpoint,
+                         End *end)
+{
+    end->handshakes++;
+    g_assert_cmpuint(strlen(peer), ==, WG_KEY_BASE64_SIZE - 1);
+    g_assert_true(G_IS_INET_SOCKET_ADDRESS(endpoint));
+    g_free(end->last_endpoint);
+    end->last_endpoint = g_socket_connectable_to_string(G_SOCKET_CONNECTABLE(endpoint));
+}
+
+static void on_attempt(CulvertTunnel *tunnel, const char *peer, const char *name,
+                       GInetSocketAddress *endpoint, const GError *error, End *end)
+{
+    end->attempts++;
+    g_assert_true((endpoint == NULL) == (error != NULL));
+    if (error) {
+        end->unresolved++;
+        g_free(end->last_error);
+        end->last_error = g_strdup_printf("%s: %s", name, error->message);
+    }
+}
+
+static void on_moved(CulvertTunnel *tunnel, const char *peer, GInetSocketAddress *endpoint,
+                     End *end)
+{
+    end->moves++;
+}
+
+static void on_failed(CulvertTunnel *tunnel, const GError *error, End *end)
+{
+    end->failures++;
+    g_free(end->last_error);
+    end->last_error = g_strdup(error->message);
+}
+
+static void end_init(End *end)
+{
+    end->tunnel = culvert_tunnel_new();
+    wg_key_generate(&end->private_key);
+    wg_key_public(&end->public_key, &end->private_key);
+    culvert_tunnel_set_private_key(end->tunnel, &end->private_key);
+    g_signal_connect(end->tunnel, "handshake", G_CALLBACK(on_handshake), end);
+    g_signal_connect(end->tunnel, "attempt", G_CALLBACK(on_attempt), end);
+    g_signal_connect(end->tunnel, "endpoint-changed", G_CALLBACK(on_moved), end);
+    g_signal_connect(end->tunnel, "failed", G_CALLBACK(on_failed), end);
+}
+
+static void end_clear(End *end)
+{
+    g_clear_object(&end->tunnel);
+    g_clear_pointer(&end->last_error, g_free);
+    g_clear_pointer(&end->last_endpoint, g_free);
+}
+
+static void add_peer(End *end, const End *peer, const WgPrefix *allowed, const WgKey *psk)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(
+        culvert_tunnel_add_peer(end->tunnel, &peer->public_key, psk, allowed, 1, 0, &error));
+    g_assert_no_error(error);
+}
+
+static const WgPrefix net_a = {{10, 77, 0, 1}, AF_INET, 32};
+static const WgPrefix net_b = {{10, 77, 0, 2}, AF_INET, 32};
+
+static void set_up(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+
+    end_init(&f->a);
+    end_init(&f->b);
+    add_peer(&f->a, &f->b, &net_b, NULL);
+    add_peer(&f->b, &f->a, &net_a, NULL);
+    culvert_tunnel_listen(f->a.tunnel, 0, 0, &error);
+    g_assert_no_error(error);
+    culvert_tunnel_listen(f->b.tunnel, 0, 0, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(culvert_tunnel_get_listen_port(f->a.tunnel), !=, 0);
+}
+
+static void tear_down(Fixture *f, gconstpointer unused)
+{
+    end_clear(&f->a);
+    end_clear(&f->b);
+}
+
+/* ---- Waiting for events --------------------------------------------------------------------- */
+
+static gboolean too_late(gpointer data)
+{
+    g_error("What the test waits for did not happen within %d ms", DEADLINE_MS);
+    return G_SOURCE_REMOVE;
+}
+
+#define wait_until(condition)                                                                      \
+    G_STMT_START                                                                                   \
+    {                                                                                              \
+        guint deadline_ = g_timeout_add(DEADLINE_MS, too_late, NULL);                              \
+        while (!(condition))                                                                       \
+            g_main_context_iteration(NULL, TRUE);                                                  \
+        g_source_remove(deadline_);                                                                \
+    }                                                                                              \
+    G_STMT_END
+
+static void dial(End *from, const End *to, const char *host)
+{
+    g_autofree char *endpoint =
+        g_strdup_printf("%s:%u", host, culvert_tunnel_get_listen_port(to->tunnel));
+    const char *endpoints[] = {endpoint, NULL};
+
+    culvert_tunnel_dial(from->tunnel, &to->public_key, endpoints);
+}
+
+static void test_handshake(Fixture *f, gconstpointer host)
+{
+    g_autofree char *expected =
+        g_strdup_printf("%s:%u", (const char *) host, culvert_tunnel_get_listen_port(f->b.tunnel));
+
+    dial(&f->a, &f->b, host);
+    wait_until(f->a.handshakes == 1 && f->b.handshakes == 1);
+    g_assert_cmpuint(f->a.attempts, ==, 1);
+    g_assert_cmpstr(f->a.last_endpoint, ==, expected);
+    /* The responder learnt the initiator's address: it knew none. */
+    g_assert_cmpuint(f->b.moves, ==, 1);
+}
+
+static void test_next_endpoint(Fixture *f, gconstpointer unused)
+{
+    g_autofree char *good =
+        g_strdup_printf("127.0.0.1:%u", culvert_tunnel_get_listen_port(f->b.tunnel));
+    const char *endpoints[] = {"127.0.0.1:9", "nowhere.invalid:51820", good, NULL};
+
+    culvert_tunnel_dial(f->a.tunnel, &f->b.public_key, endpoints);
+    wait_until(f->a.handshakes == 1);
+    g_assert_cmpuint(f->a.attempts, ==, 3);
+    g_assert_cmpuint(f->a.unresolved, ==, 1);
+    g_assert_true(g_str_has_prefix(f->a.last_error, "nowhere.invalid:51820: "));
+    g_assert_cmpstr(f->a.last_endpoint, ==, good);
+}
+
+static void test_wrong_psk(Fixture *f, gconstpointer unused)
+{
+    WgKey psk = {{1}};
+    WgPeer *peer = wg_device_find_peer(culvert_tunnel_get_device(f->a.tunnel), &f->b.public_key);
+
+    wg_peer_set_preshared_key(peer, &psk);
+    dial(&f->a, &f->b, "127.0.0.1");
+    /* Two tries of which the answers cannot be opened; the second comes after five seconds. */
+    wait_until(f->a.attempts == 2);
+    g_assert_cmpuint(f->a.handshakes, ==, 0);
+    g_assert_cmpuint(f->b.handshakes, ==, 0);
+}
+
+static void test_own_key(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_false(
+        culvert_tunnel_add_peer(f->a.tunnel, &f->a.public_key, NULL, &net_b, 1, 0, &error));
+    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+}
+
+static void test_port_in_use(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(CulvertTunnel) third = culvert_tunnel_new();
+    g_autoptr(GError) error = NULL;
+    guint16 port = culvert_tunnel_get_listen_port(f->a.tunnel);
+    g_autofree char *named = g_strdup_printf("%u", port);
+
+    g_assert_false(culvert_tunnel_listen(third, port, 0, &error));
+    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE);
+    g_assert_nonnull(strstr(error->message, named));
+}
+
+static void test_stop_in_handler(Fixture *f, gconstpointer unused)
+{
+    g_signal_connect_swapped(f->a.tunnel, "handshake", G_CALLBACK(culvert_tunnel_stop),
+                             f->a.tunnel);
+    dial(&f->a, &f->b, "127.0.0.1");
+    wait_until(f->a.handshakes == 1);
+    g_assert_null(wg_device_get_private_key(culvert_tunnel_get_device(f->a.tunnel)));
+}
+
+static void test_stop_in_attempt(Fixture *f, gconstpointer unused)
+{
+    g_signal_connect_swapped(f->a.tunnel, "attempt", G_CALLBACK(culvert_tunnel_stop), f->a.tunnel);
+    dial(&f->a, &f->b, "127.0.0.1");
+    wait_until(f->a.attempts == 1);
+}
+
+/* ---- Packets -------------------------------------------------------------------------------- */
+
+static void interface_up(const char *name)
+{
+    struct ifreq request = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    g_strlcpy(request.ifr_name, name, sizeof request.ifr_name);
+    g_assert_cmpint(ioctl(fd, SIOCGIFFLAGS, &request), ==, 0);
+    request.ifr_flags |= IFF_UP;
+    g_assert_cmpint(ioctl(fd, SIOCSIFFLAGS, &request), ==, 0);
+    close(fd);
+}
+
+/* A socket that sends and receives whole packets on a device, as the kernel's IP would. */
+static int packet_socket(CulvertTun *tun)
+{
+    struct sockaddr_ll address = {
+        .sll_family = AF_PACKET,
+        .sll_protocol = g_htons(ETH_P_IP),
+        .sll_ifindex = culvert_tun_get_ifindex(tun),
+    };
+    int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, g_htons(ETH_P_IP));
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(bind(fd, (struct sockaddr *) &address, sizeof address), ==, 0);
+    return fd;
+}
+
+static int attach(End *end)
+{
+    g_autoptr(GError) error = NULL;
+    CulvertTun *tun = culvert_tun_open(NULL, &error);
+
+    g_assert_no_error(error);
+    interface_up(culvert_tun_get_name(tun));
+    g_assert_true(culvert_tunnel_attach(end->tunnel, tun, &error));
+    g_assert_no_error(error);
+    return packet_socket(tun);
+}
+
+#define PACKET_SIZE 100
+
+static void make_packet(guint8 packet[PACKET_SIZE], const guint8 *from, const guint8 *to,
+                        guint8 filler)
+{
+    memset(packet, filler, PACKET_SIZE);
+    packet[0] = 0x45;
+    packet[2] = 0;
+    packet[3] = PACKET_SIZE;
+    memcpy(packet + 12, from, 4);
+    memcpy(packet + 16, to, 4);
+}
+
+static void send_packet(int fd, CulvertTun *tun, const guint8 packet[PACKET_SIZE])
+{
+    struct sockaddr_ll to = {
+        .sll_family = AF_PACKET,
+        .sll_protocol = g_htons(ETH_P_IP),
+        .sll_ifindex = culvert_tun_get_ifindex(tun),
+    };
+
+    g_assert_cmpint(sendto(fd, packet, PACKET_SIZE, 0, (struct sockaddr *) &to, sizeof to), ==,
+                    PACKET_SIZE);
+}
+
+static gboolean readable(int fd, GIOCondition condition, gpointer flag)
+{
+    *(gboolean *) flag = TRUE;
+    return G_SOURCE_REMOVE;
+}
+
+static void expect_packet(int fd, const guint8 packet[PACKET_SIZE])
+{
+    guint8 got[2048];
+    gboolean there = FALSE;
+    GSource *source = g_unix_fd_source_new(fd, G_IO_IN);
+
+    g_source_set_callback(source, G_SOURCE_FUNC(readable), &there, NULL);
+    g_source_attach(source, NULL);
+    wait_until(there);
+    g_source_unref(source);
+    g_assert_cmpint(recv(fd, got, sizeof got, MSG_DONTWAIT), ==, PACKET_SIZE);
+    g_assert_cmpmem(got, PACKET_SIZE, packet, PACKET_SIZE);
+}
+
+static void test_packets(Fixture *f, gconstpointer unused)
+{
+    int a = attach(&f->a), b = attach(&f->b);
+    CulvertTun *tun_a = culvert_tunnel_get_tun(f->a.tunnel);
+    CulvertTun *tun_b = culvert_tunnel_get_tun(f->b.tunnel);
+    guint8 packet[PACKET_SIZE];
+
+    dial(&f->a, &f->b, "127.0.0.1");
+    wait_until(f->a.handshakes == 1 && f->b.handshakes == 1);
+    for (guint8 i = 0; i < 10; i++) {
+        make_packet(packet, net_a.addr, net_b.addr, i);
+        send_packet(a, tun_a, packet);
+        expect_packet(b, packet);
+        make_packet(packet, net_b.addr, net_a.addr, i);
+        send_packet(b, tun_b, packet);
+        expect_packet(a, packet);
+    }
+    close(a);
+    close(b);
+}
+
+/* A packet before there is a session starts the handshake and arrives after it. */
+static void test_packet_first(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(GSocketAddress) address = g_inet_socket_address_new_from_string(
+        "127.0.0.1", culvert_tunnel_get_listen_port(f->b.tunnel));
+    WgDevice *device = culvert_tunnel_get_device(f->a.tunnel);
+    int a = attach(&f->a), b = attach(&f->b);
+    WgEndpoint endpoint = {0};
+    guint8 packet[PACKET_SIZE];
+
+    g_assert_true(
+        g_socket_address_to_native(address, &endpoint.remote, sizeof endpoint.remote, NULL));
+    wg_peer_set_endpoint(wg_device_find_peer(device, &f->b.public_key), &endpoint);
+    make_packet(packet, net_a.addr, net_b.addr, 7);
+    send_packet(a, culvert_tunnel_get_tun(f->a.tunnel), packet);
+    expect_packet(b, packet);
+    close(a);
+    close(b);
+}
+
+/* The device goes away under the tunnel: its owner hears of it. */
+static void test_device_removed(Fixture *f, gconstpointer unused)
+{
+    int a = attach(&f->a);
+    const char *name = culvert_tun_get_name(culvert_tunnel_get_tun(f->a.tunnel));
+    const char *argv[] = {"ip", "link", "delete", name, NULL};
+    g_autoptr(GError) error = NULL;
+
+    g_spawn_sync(NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL,
+                 &error);
+    g_assert_no_error(error);
+    wait_until(f->a.failures == 1);
+    g_assert_nonnull(strstr(f->a.last_error, "removed"));
+    close(a);
+}
+
+/* The device lives as long as the tunnel, and not longer. */
+static void test_device_life(Fixture *f, gconstpointer unused)
+{
+    int a = attach(&f->a);
+    g_autofree char *name = g_strdup(culvert_tun_get_name(culvert_tunnel_get_tun(f->a.tunnel)));
+
+    g_assert_cmpstr(name, ==, "culvert0");
+    g_assert_cmpuint(if_nametoindex(name), !=, 0);
+    culvert_tunnel_stop(f->a.tunnel);
+    g_assert_cmpuint(if_nametoindex(name), ==, 0);
+    close(a);
+}
+
+static void test_device_errors(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(culvert_tun_open("a-name-that-is-too-long", &error));
+    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+    g_assert_nonnull(strstr(error->message, "a-name-that-is-too-long"));
+    g_clear_error(&error);
+    g_assert_null(culvert_tun_open("lo", &error));
+    g_assert_nonnull(strstr(error->message, "lo"));
+    g_clear_error(&error);
+
+    g_autoptr(CulvertTun) first = culvert_tun_open("one", &error);
+    g_assert_no_error(error);
+    g_assert_null(culvert_tun_open("one", &error));
+    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_BUSY);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    if (unshare(CLONE_NEWNET) != 0)
+        g_error("Cannot make a network namespace (%s): run this test as root", g_strerror(errno));
+    interface_up("lo");
+
+#define ADD(name, data, func) g_test_add("/tunnel/" name, Fixture, data, set_up, func, tear_down)
+    ADD("handshake/ipv4", "127.0.0.1", test_handshake);
+    ADD("handshake/ipv6", "[::1]", test_handshake);
+    ADD("dial/next-endpoint", NULL, test_next_endpoint);
+    ADD("dial/wrong-preshared-key", NULL, test_wrong_psk);
+    ADD("stop/in-handshake", NULL, test_stop_in_handler);
+    ADD("stop/in-attempt", NULL, test_stop_in_attempt);
+    ADD("peer/own-key", NULL, test_own_key);
+    ADD("listen/port-in-use", NULL, test_port_in_use);
+    ADD("packets/both-ways", NULL, test_packets);
+    ADD("packets/before-session", NULL, test_packet_first);
+    ADD("device/removed", NULL, test_device_removed);
+    ADD("device/life", NULL, test_device_life);
+    g_test_add_func("/tunnel/device/errors", test_device_errors);
+    return g_test_run();
+}
