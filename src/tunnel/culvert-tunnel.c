@@ -66,19 +66,19 @@ static void emit_failed(CulvertTunnel *self)
 {
     g_autoptr(GError) error = NULL;
 
-    g_mutex_lock(&self->handshakes_lock);
+    pthread_mutex_lock(&self->handshakes_lock);
     error = g_steal_pointer(&self->thread_error);
-    g_mutex_unlock(&self->handshakes_lock);
+    pthread_mutex_unlock(&self->handshakes_lock);
     if (error && !self->stopped)
         g_signal_emit(self, signals[SIGNAL_FAILED], 0, error);
 }
 
 void tunnel_thread_failed(CulvertTunnel *self, GError *error)
 {
-    g_mutex_lock(&self->handshakes_lock);
+    pthread_mutex_lock(&self->handshakes_lock);
     if (!self->thread_error)
         self->thread_error = g_steal_pointer(&error);
-    g_mutex_unlock(&self->handshakes_lock);
+    pthread_mutex_unlock(&self->handshakes_lock);
     g_clear_error(&error);
     tunnel_wake(self);
 }
@@ -99,10 +99,10 @@ static TunnelHandshake *pop_handshake(CulvertTunnel *self, guint *waiting)
 {
     TunnelHandshake *handshake;
 
-    g_mutex_lock(&self->handshakes_lock);
+    pthread_mutex_lock(&self->handshakes_lock);
     *waiting = self->handshakes.length;
     handshake = g_queue_pop_head(&self->handshakes);
-    g_mutex_unlock(&self->handshakes_lock);
+    pthread_mutex_unlock(&self->handshakes_lock);
     return handshake;
 }
 
@@ -238,7 +238,7 @@ static void culvert_tunnel_init(CulvertTunnel *self)
     self->device = wg_device_new(wake_from_core, self);
     self->dialers = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL,
                                           (GDestroyNotify) tunnel_dialer_stop);
-    g_mutex_init(&self->handshakes_lock);
+    pthread_mutex_init(&self->handshakes_lock, NULL);
     g_queue_init(&self->handshakes);
 
     self->run_source = g_source_new(&run_funcs, sizeof(GSource));
@@ -282,7 +282,7 @@ static void culvert_tunnel_finalize(GObject *object)
     g_hash_table_unref(self->dialers);
     g_queue_clear_full(&self->handshakes, g_free);
     g_clear_error(&self->thread_error);
-    g_mutex_clear(&self->handshakes_lock);
+    pthread_mutex_destroy(&self->handshakes_lock);
     g_source_unref(self->run_source);
     g_source_unref(self->timer_source);
     close(self->timer_fd);

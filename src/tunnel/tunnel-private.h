@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -109,7 +110,7 @@ struct _CulvertTunnel {
 
     /* from thread to thread */
     CulvertTun *_Atomic tun;
-    GMutex handshakes_lock;
+    pthread_mutex_t handshakes_lock;
     GQueue handshakes;    /* of TunnelHandshake */
     GError *thread_error; /* handshakes_lock; why a thread ended */
     _Atomic guint64 tun_read_packets;

@@ -27,7 +27,7 @@ static void hand_over(CulvertTunnel *tunnel, const guint8 *data, gsize len,
 {
     TunnelHandshake *handshake = NULL;
 
-    g_mutex_lock(&tunnel->handshakes_lock);
+    pthread_mutex_lock(&tunnel->handshakes_lock);
     if (tunnel->handshakes.length < TUNNEL_HANDSHAKES_MAX) {
         handshake = g_new(TunnelHandshake, 1);
         handshake->source = *source;
@@ -35,7 +35,7 @@ static void hand_over(CulvertTunnel *tunnel, const guint8 *data, gsize len,
         memcpy(handshake->data, data, len);
         g_queue_push_tail(&tunnel->handshakes, handshake);
     }
-    g_mutex_unlock(&tunnel->handshakes_lock);
+    pthread_mutex_unlock(&tunnel->handshakes_lock);
     if (handshake)
         tunnel_wake(tunnel);
 }

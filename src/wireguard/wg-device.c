@@ -36,7 +36,7 @@ WgDevice *wg_device_new(WgWakeFunc wake, gpointer user_data)
     device->peers_by_key = g_hash_table_new(key_hash, key_equal);
     g_queue_init(&device->output);
     device->aead = wg_aead_new();
-    g_mutex_init(&device->lock);
+    pthread_mutex_init(&device->lock, NULL);
     device->allowed_ips = wg_allowed_ips_new();
     device->indices = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     device->next_run = G_MAXINT64;
@@ -69,7 +69,7 @@ void wg_device_free(WgDevice *device)
     wg_aead_free(device->aead);
     wg_allowed_ips_free(device->allowed_ips);
     g_hash_table_unref(device->indices);
-    g_mutex_clear(&device->lock);
+    pthread_mutex_destroy(&device->lock);
     g_free(device);
 }
 
@@ -109,12 +109,12 @@ void wg_device_set_private_key(WgDevice *device, const WgKey *key)
 
         wg_peer_clear_handshake(peer);
         wg_peer_update_static_shared(peer);
-        g_mutex_lock(&device->lock);
+        pthread_mutex_lock(&device->lock);
         wg_keypairs_expire_locked(peer);
         /* A keepalive that waited for our key can leave now (checklist 16). */
         if (device->up && device->private_key && peer->timers.keepalive_interval > 0)
             wg_peer_need_locked(peer, WG_WORK_KEEPALIVE);
-        g_mutex_unlock(&device->lock);
+        pthread_mutex_unlock(&device->lock);
     }
     wg_device_wake(device);
 }
@@ -131,9 +131,9 @@ const WgKey *wg_device_get_public_key(WgDevice *device)
 
 void wg_device_set_mtu(WgDevice *device, guint mtu)
 {
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     device->mtu = mtu;
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
 }
 
 /* ---- Peers ---------------------------------------------------------------------------------- */
@@ -165,13 +165,13 @@ void wg_device_remove_peer(WgDevice *device, WgPeer *peer)
     wg_peer_clear_handshake(peer);
     g_hash_table_remove(device->peers_by_key, &peer->public_key);
     g_ptr_array_remove(device->peers, peer);
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     peer->removed = TRUE;
     wg_allowed_ips_remove_owner(device->allowed_ips, peer);
     wg_keypairs_clear_locked(peer);
     wg_peer_purge_staged_locked(peer);
     wg_timers_stop(&peer->timers);
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     wg_device_push(device, WG_OUTPUT_KEYS_GONE, NULL, NULL, NULL, 0, 0);
     wg_peer_unref(peer);
     wg_device_wake(device);
@@ -184,14 +184,14 @@ GPtrArray *wg_device_get_peers(WgDevice *device)
 
 void wg_device_clear_local_addresses(WgDevice *device)
 {
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     for (guint i = 0; i < device->peers->len; i++) {
         WgPeer *peer = g_ptr_array_index(device->peers, i);
 
         memset(&peer->endpoint.local, 0, sizeof peer->endpoint.local);
         peer->endpoint.local_ifindex = 0;
     }
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
 }
 
 void wg_device_set_up(WgDevice *device, gboolean up)
@@ -202,12 +202,12 @@ void wg_device_set_up(WgDevice *device, gboolean up)
     for (guint i = 0; i < device->peers->len; i++) {
         WgPeer *peer = g_ptr_array_index(device->peers, i);
 
-        g_mutex_lock(&device->lock);
+        pthread_mutex_lock(&device->lock);
         if (up)
             wg_timers_start(&peer->timers, device->last_now);
         else
             wg_timers_stop(&peer->timers);
-        g_mutex_unlock(&device->lock);
+        pthread_mutex_unlock(&device->lock);
         if (!up)
             wg_peer_drop_sessions(peer);
     }
@@ -216,9 +216,9 @@ void wg_device_set_up(WgDevice *device, gboolean up)
 
 void wg_device_get_stats(WgDevice *device, WgDeviceStats *stats)
 {
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     *stats = device->stats;
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
 }
 
 /* ---- Receiver indices ----------------------------------------------------------------------- */
@@ -285,17 +285,17 @@ gboolean wg_device_pop(WgDevice *device, WgOutput *output)
 
 static void clear_local_address(WgPeer *peer)
 {
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     memset(&peer->endpoint.local, 0, sizeof peer->endpoint.local);
     peer->endpoint.local_ifindex = 0;
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
 }
 
 static void give_up(WgPeer *peer)
 {
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     wg_peer_purge_staged_locked(peer);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
     wg_device_push(peer->device, WG_OUTPUT_SILENT, peer, NULL, NULL, 0, 0);
 }
 
@@ -336,11 +336,11 @@ static gboolean run_peer(WgPeer *peer, gint64 now, gint64 real_us)
     WgDue due;
     guint work;
 
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     due = wg_timers_expire(&peer->timers, now);
     work = peer->work;
     peer->work = 0;
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
     do_due(peer, due, now, real_us);
     do_work(peer, work, now, real_us);
     return due != WG_DUE_NOTHING || work != 0;
@@ -349,12 +349,12 @@ static gboolean run_peer(WgPeer *peer, gint64 now, gint64 real_us)
 /* Forgets what was wanted, so that a data thread that wants something from now on wakes us. */
 static void begin_run(WgDevice *device, gint64 now, gint64 real_us)
 {
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     device->has_work = FALSE;
     device->next_run = G_MAXINT64;
     device->last_now = now;
     device->real_offset = real_us - now;
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
 }
 
 gint64 wg_device_run(WgDevice *device, gint64 now, gint64 real_us)
@@ -365,7 +365,7 @@ gint64 wg_device_run(WgDevice *device, gint64 now, gint64 real_us)
     for (guint i = 0; i < device->peers->len; i++)
         while (run_peer(g_ptr_array_index(device->peers, i), now, real_us))
             ;
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     for (guint i = 0; i < device->peers->len; i++) {
         WgPeer *peer = g_ptr_array_index(device->peers, i);
 
@@ -373,6 +373,6 @@ gint64 wg_device_run(WgDevice *device, gint64 now, gint64 real_us)
     }
     device->next_run = MIN(device->next_run, next);
     next = device->next_run;
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     return next;
 }

@@ -66,12 +66,12 @@ static void send_message(WgPeer *peer, guint8 *message, gsize len, gint64 now)
 
     wg_cookie_add_macs(&peer->cookie, message, len, now);
     peer->handshake_sent = now;
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     endpoint = peer->endpoint;
     wg_timers_authenticated_sent(&peer->timers, now);
     wg_timers_authenticated_traversal(&peer->timers, now);
     peer->stats.tx_bytes += len;
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     wg_device_push(device, WG_OUTPUT_DATAGRAM, peer, &endpoint, message, len, WG_HANDSHAKE_TOS);
 }
 
@@ -102,9 +102,9 @@ void wg_handshake_initiate(WgPeer *peer, gboolean force, gint64 now, gint64 real
     WgHandshake *handshake;
     gboolean has_endpoint;
 
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     has_endpoint = wg_peer_has_endpoint_locked(peer);
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     if (!device->up || !device->private_key || !has_endpoint ||
         wg_key_is_zero(&peer->secrets->static_shared))
         return;
@@ -119,11 +119,11 @@ void wg_handshake_initiate(WgPeer *peer, gboolean force, gint64 now, gint64 real
         return;
     }
     wg_peer_clear_handshake(peer);
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     handshake->index = wg_index_new_locked(device, peer);
     wg_timers_initiation_sent(&peer->timers, now);
     peer->stats.initiations_unanswered++;
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     peer->handshake = handshake;
     message.sender = GUINT32_TO_LE(handshake->index);
     send_message(peer, (guint8 *) &message, sizeof message, now);
@@ -143,11 +143,11 @@ static void begin_session(WgPeer *peer, WgNoise *noise, guint32 local_index, gui
         wg_noise_split(noise, &keys[1], &keys[0]);
     wg_noise_clear(noise);
     keypair = wg_keypair_new(peer, keys, local_index, remote_index, initiator, now);
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     wg_index_find_locked(device, local_index)->keypair = keypair;
     wg_keypairs_add_locked(peer, keypair);
     wg_timers_session_derived(&peer->timers, now);
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     /* A key of before may just have been dropped. */
     wg_device_push(device, WG_OUTPUT_KEYS_GONE, peer, NULL, NULL, 0, 0);
 }
@@ -155,12 +155,12 @@ static void begin_session(WgPeer *peer, WgNoise *noise, guint32 local_index, gui
 /* An authentic handshake message came from there. */
 static void heard(WgPeer *peer, const WgEndpoint *source, gsize len, gint64 now)
 {
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     wg_peer_set_endpoint_locked(peer, source);
     peer->stats.rx_bytes += len;
     wg_timers_authenticated_received(&peer->timers, now);
     wg_timers_authenticated_traversal(&peer->timers, now);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
 }
 
 /* ---- Responder ------------------------------------------------------------------------------ */
@@ -213,9 +213,9 @@ static void respond(WgPeer *peer, WgNoise *noise, const WgInitiation *initiation
     if (!written)
         return;
     memcpy(message.ephemeral, &ephemeral_public, sizeof ephemeral_public);
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     index = wg_index_new_locked(device, peer);
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     message.sender = GUINT32_TO_LE(index);
     begin_session(peer, noise, index, GUINT32_FROM_LE(initiation->sender), FALSE, now);
     send_message(peer, (guint8 *) &message, sizeof message, now);
@@ -245,11 +245,11 @@ static WgPeer *find_by_index(WgDevice *device, guint32 index, gboolean handshake
     WgIndexEntry *entry;
     WgPeer *peer = NULL;
 
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     entry = wg_index_find_locked(device, index);
     if (entry && !(handshake_only && entry->keypair))
         peer = entry->peer;
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     return peer;
 }
 
@@ -275,14 +275,14 @@ static void complete_as_initiator(WgPeer *peer, gint64 now)
     /* The index lives on as the keypair's. */
     wg_noise_clear(&handshake->noise);
     wg_secret_free(handshake, sizeof *handshake);
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     wg_timers_handshake_complete(&peer->timers, now);
     peer->stats.handshakes++;
     peer->stats.initiations_unanswered = 0;
     peer->stats.last_handshake_us = now;
     peer->stats.last_handshake_real_us = now + device->real_offset;
     wg_peer_need_locked(peer, WG_WORK_SESSION | WG_WORK_KEEPALIVE);
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
 }
 
 static gboolean receive_response(WgDevice *device, const guint8 *datagram, const WgEndpoint *source,
@@ -323,9 +323,9 @@ static gboolean receive_cookie_reply(WgDevice *device, const guint8 *datagram, g
 
 static void count(WgDevice *device, guint64 *counter)
 {
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     (*counter)++;
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
 }
 
 /* The message type, or 0 if type, reserved bits and length do not fit together. */

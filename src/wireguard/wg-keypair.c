@@ -8,17 +8,12 @@
  */
 #include "wg-private.h"
 
+/* Two ids a keypair, one for each direction; 0 is reserved. */
 static guint64 next_id(void)
 {
-    static GMutex mutex;
-    static guint64 last;
-    guint64 id;
+    static _Atomic guint64 last;
 
-    g_mutex_lock(&mutex);
-    last += 2; /* one for each direction; 0 is reserved */
-    id = last;
-    g_mutex_unlock(&mutex);
-    return id;
+    return atomic_fetch_add_explicit(&last, 2, memory_order_relaxed) + 2;
 }
 
 WgKeypair *wg_keypair_new(WgPeer *peer, WgKey *keys, guint32 local_index, guint32 remote_index,
@@ -26,7 +21,7 @@ WgKeypair *wg_keypair_new(WgPeer *peer, WgKey *keys, guint32 local_index, guint3
 {
     WgKeypair *keypair = g_new0(WgKeypair, 1);
 
-    g_atomic_ref_count_init(&keypair->refs);
+    atomic_init(&keypair->refs, 1);
     keypair->id = next_id();
     keypair->keys = keys;
     keypair->local_index = local_index;
@@ -41,13 +36,13 @@ WgKeypair *wg_keypair_new(WgPeer *peer, WgKey *keys, guint32 local_index, guint3
 
 WgKeypair *wg_keypair_ref(WgKeypair *keypair)
 {
-    g_atomic_ref_count_inc(&keypair->refs);
+    atomic_fetch_add_explicit(&keypair->refs, 1, memory_order_relaxed);
     return keypair;
 }
 
 void wg_keypair_unref(WgKeypair *keypair)
 {
-    if (!g_atomic_ref_count_dec(&keypair->refs))
+    if (atomic_fetch_sub_explicit(&keypair->refs, 1, memory_order_acq_rel) != 1)
         return;
     wg_secret_free(keypair->keys, 2 * sizeof(WgKey));
     g_free(keypair);

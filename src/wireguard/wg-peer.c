@@ -10,7 +10,7 @@ WgPeer *wg_peer_new(WgDevice *device, const WgKey *public_key)
 {
     WgPeer *peer = g_new0(WgPeer, 1);
 
-    g_atomic_ref_count_init(&peer->refs);
+    atomic_init(&peer->refs, 1);
     peer->device = device;
     peer->public_key = *public_key;
     peer->secrets = wg_secret_new0(WgPeerSecrets);
@@ -24,13 +24,13 @@ WgPeer *wg_peer_new(WgDevice *device, const WgKey *public_key)
 
 WgPeer *wg_peer_ref(WgPeer *peer)
 {
-    g_atomic_ref_count_inc(&peer->refs);
+    atomic_fetch_add_explicit(&peer->refs, 1, memory_order_relaxed);
     return peer;
 }
 
 void wg_peer_unref(WgPeer *peer)
 {
-    if (!g_atomic_ref_count_dec(&peer->refs))
+    if (atomic_fetch_sub_explicit(&peer->refs, 1, memory_order_acq_rel) != 1)
         return;
     /* A data thread can be last: by then all that needs the device has been taken away. */
     g_queue_clear_full(&peer->staged, g_free);
@@ -90,21 +90,21 @@ void wg_peer_set_endpoint(WgPeer *peer, const WgEndpoint *endpoint)
 {
     gboolean wake = FALSE;
 
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     peer->endpoint = *endpoint;
     /* What asked for a handshake before there was an address gets it now. */
     if (peer->device->up && wg_peer_has_endpoint_locked(peer) && peer->staged.length > 0)
         wake = wg_peer_need_locked(peer, WG_WORK_FLUSH);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
     if (wake)
         wg_device_wake(peer->device);
 }
 
 void wg_peer_get_endpoint(WgPeer *peer, WgEndpoint *endpoint)
 {
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     *endpoint = peer->endpoint;
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
 }
 
 gboolean wg_peer_set_endpoint_locked(WgPeer *peer, const WgEndpoint *endpoint)
@@ -124,32 +124,32 @@ gboolean wg_peer_has_endpoint_locked(const WgPeer *peer)
 
 void wg_peer_add_allowed_ip(WgPeer *peer, const WgPrefix *prefix)
 {
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     wg_allowed_ips_insert(peer->device->allowed_ips, prefix, peer);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
 }
 
 void wg_peer_remove_allowed_ip(WgPeer *peer, const WgPrefix *prefix)
 {
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     wg_allowed_ips_remove(peer->device->allowed_ips, prefix, peer);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
 }
 
 void wg_peer_clear_allowed_ips(WgPeer *peer)
 {
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     wg_allowed_ips_remove_owner(peer->device->allowed_ips, peer);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
 }
 
 GArray *wg_peer_get_allowed_ips(WgPeer *peer)
 {
     GArray *prefixes;
 
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     prefixes = wg_allowed_ips_of(peer->device->allowed_ips, peer);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
     return prefixes;
 }
 
@@ -160,12 +160,12 @@ void wg_peer_set_keepalive(WgPeer *peer, guint16 seconds)
     WgDevice *device = peer->device;
     gboolean wake = FALSE;
 
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     if (wg_timers_set_keepalive(&peer->timers, seconds, device->last_now))
         wake = wg_peer_need_locked(peer, WG_WORK_KEEPALIVE);
     else if (peer->timers.up)
         wake = wg_peer_reschedule_locked(peer);
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     if (wake)
         wg_device_wake(device);
 }
@@ -179,9 +179,9 @@ void wg_peer_initiate(WgPeer *peer, gboolean now_please)
 {
     gboolean wake;
 
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     wake = wg_peer_need_locked(peer, now_please ? WG_WORK_INITIATE_NOW : WG_WORK_INITIATE);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
     if (wake)
         wg_device_wake(peer->device);
 }
@@ -215,9 +215,9 @@ void wg_peer_clear_handshake(WgPeer *peer)
 
     if (!handshake)
         return;
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     wg_index_remove_locked(peer->device, handshake->index);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
     wg_noise_clear(&handshake->noise);
     wg_secret_free(handshake, sizeof *handshake);
 }
@@ -225,10 +225,10 @@ void wg_peer_clear_handshake(WgPeer *peer)
 void wg_peer_drop_sessions(WgPeer *peer)
 {
     wg_peer_clear_handshake(peer);
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     wg_keypairs_clear_locked(peer);
     wg_peer_purge_staged_locked(peer);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
     wg_device_push(peer->device, WG_OUTPUT_KEYS_GONE, peer, NULL, NULL, 0, 0);
     wg_device_wake(peer->device);
 }
@@ -255,7 +255,7 @@ void wg_peer_purge_staged_locked(WgPeer *peer)
 
 void wg_peer_get_stats(WgPeer *peer, WgPeerStats *stats)
 {
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     *stats = peer->stats;
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
 }

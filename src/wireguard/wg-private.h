@@ -5,8 +5,14 @@
  * Who may touch what: fields under "control" belong to the control thread. Fields under "shared"
  * are read and written by any thread with the device's lock held. The rest does not change.
  * Functions whose name ends in _locked want the lock held.
+ *
+ * Lock and reference counts are those of POSIX and C11: ThreadSanitizer sees them, GLib's it does
+ * not.
  */
 #pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "wg-allowedips.h"
 #include "wg-cookie.h"
@@ -21,7 +27,7 @@ G_BEGIN_DECLS
 /* ---- Keypair: the two transport keys of a session (wg-keypair.c) ---------------------------- */
 
 struct _WgKeypair {
-    gatomicrefcount refs;
+    atomic_uint refs;
     guint64 id;  /* names the sending key to WgAead; id + 1 the receiving one */
     WgKey *keys; /* [0] sending, [1] receiving; secret memory */
     guint32 local_index;
@@ -89,7 +95,7 @@ typedef enum {
 } WgWork;
 
 struct _WgPeer {
-    gatomicrefcount refs;
+    atomic_uint refs;
     WgDevice *device;
     WgKey public_key;
 
@@ -163,7 +169,7 @@ struct _WgDevice {
     gboolean up;
 
     /* shared */
-    GMutex lock;
+    pthread_mutex_t lock;
     WgAllowedIps *allowed_ips;
     GHashTable *indices; /* index -> WgIndexEntry */
     gint64 next_run;     /* the deadline that the owner knows */

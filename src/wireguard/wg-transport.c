@@ -87,7 +87,7 @@ WgVerdict wg_tx_begin(WgDevice *device, const guint8 *packet, gsize len, guint n
     memset(tx, 0, sizeof *tx);
     if (ip_length(packet, len) == 0)
         return WG_MALFORMED;
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     peer = lookup_destination_locked(device, packet);
     if (!peer) {
         device->stats.tx_no_peer++;
@@ -101,7 +101,7 @@ WgVerdict wg_tx_begin(WgDevice *device, const guint8 *packet, gsize len, guint n
         tx->endpoint = peer->endpoint;
         verdict = reserve_locked(peer, n, now, tx) ? WG_OK : WG_STAGED;
     }
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     return verdict;
 }
 
@@ -150,12 +150,12 @@ void wg_tx_stage(WgTx *tx, const guint8 *packet, gsize len, gint64 now)
     WgDevice *device = tx->peer->device;
     gboolean wake = FALSE;
 
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     if (!tx->peer->removed) {
         wg_peer_stage_locked(tx->peer, packet, len);
         wake = wg_peer_need_locked(tx->peer, WG_WORK_FLUSH);
     }
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     if (wake)
         wg_device_wake(device);
 }
@@ -182,10 +182,10 @@ void wg_tx_end(WgTx *tx, guint n_sent, gsize bytes, gint64 now)
     gboolean wake = FALSE;
 
     if (n_sent > 0) {
-        g_mutex_lock(&device->lock);
+        pthread_mutex_lock(&device->lock);
         if (!tx->peer->removed)
             wake = sent_locked(tx->peer, bytes, TRUE, now);
-        g_mutex_unlock(&device->lock);
+        pthread_mutex_unlock(&device->lock);
     }
     g_clear_pointer(&tx->keypair, wg_keypair_unref);
     g_clear_pointer(&tx->peer, wg_peer_unref);
@@ -217,9 +217,9 @@ static void flush_all(WgPeer *peer, WgTx *tx, GQueue *staged, gint64 now)
         data |= packet->len > 0;
         g_free(packet);
     }
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     sent_locked(peer, bytes, data, now);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
     wg_keypair_unref(tx->keypair);
 }
 
@@ -229,7 +229,7 @@ void wg_transport_flush(WgPeer *peer, gint64 now)
     g_auto(GQueue) staged = G_QUEUE_INIT;
     WgTx tx = {0};
 
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     if (peer->staged.length > 0 && wg_peer_has_endpoint_locked(peer)) {
         if (reserve_locked(peer, peer->staged.length, now, &tx)) {
             tx.endpoint = peer->endpoint;
@@ -240,17 +240,17 @@ void wg_transport_flush(WgPeer *peer, gint64 now)
             wg_peer_need_locked(peer, WG_WORK_INITIATE);
         }
     }
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     if (tx.keypair)
         flush_all(peer, &tx, &staged, now);
 }
 
 void wg_transport_keepalive(WgPeer *peer, gint64 now)
 {
-    g_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&peer->device->lock);
     if (peer->staged.length == 0 && wg_peer_has_endpoint_locked(peer))
         wg_peer_stage_locked(peer, NULL, 0);
-    g_mutex_unlock(&peer->device->lock);
+    pthread_mutex_unlock(&peer->device->lock);
     wg_transport_flush(peer, now);
 }
 
@@ -288,12 +288,12 @@ WgVerdict wg_rx_begin(WgDevice *device, const guint8 *datagram, gsize len, gint6
     WgVerdict verdict = WG_MALFORMED;
 
     *rx = (WgRx){.device = device};
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     if (read_header(datagram, len, &header))
         verdict = find_keypair_locked(device, GUINT32_FROM_LE(header.receiver), now, rx);
     else
         device->stats.dropped_malformed++;
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     return verdict;
 }
 
@@ -420,12 +420,12 @@ void wg_rx_end(WgRx *rx, WgRxPacket *packets, guint n, const WgEndpoint *source,
     gboolean wake = FALSE;
     RxCount count = {0};
 
-    g_mutex_lock(&device->lock);
+    pthread_mutex_lock(&device->lock);
     for (guint i = 0; i < n; i++)
         judge_locked(rx, &packets[i], &count);
     if (count.authentic > 0 && !rx->peer->removed)
         wake = heard_locked(rx, &count, source, now);
-    g_mutex_unlock(&device->lock);
+    pthread_mutex_unlock(&device->lock);
     g_clear_pointer(&rx->keypair, wg_keypair_unref);
     g_clear_pointer(&rx->peer, wg_peer_unref);
     if (wake)
