@@ -58,7 +58,9 @@ void wg_timers_data_received(WgTimers *timers, gint64 now)
 
 void wg_timers_authenticated_sent(WgTimers *timers, gint64 now)
 {
+    /* It also answers the data that came after the timer was armed. */
     timers->passive_keepalive = NEVER;
+    timers->again_keepalive = FALSE;
 }
 
 void wg_timers_authenticated_received(WgTimers *timers, gint64 now)
