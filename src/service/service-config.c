@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * service-config.c: the profile as the dictionaries NetworkManager understands.
+ */
+#include "config.h"
+
+#include "service-config.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+static gboolean prefix_equal(const WgPrefix *a, const WgPrefix *b)
+{
+    gsize size = a->family == AF_INET ? 4 : 16;
+
+    return a->family == b->family && a->length == b->length && !memcmp(a->addr, b->addr, size);
+}
+
+static gboolean is_host_address(const WgPrefix *prefix, GInetAddress *address)
+{
+    gsize size = prefix->family == AF_INET ? 4 : 16;
+
+    return prefix->length == size * 8 && g_inet_address_get_native_size(address) == size &&
+           !memcmp(prefix->addr, g_inet_address_to_bytes(address), size);
+}
+
+static char *prefix_to_string(const WgPrefix *prefix)
+{
+    GSocketFamily family = prefix->family == AF_INET ? G_SOCKET_FAMILY_IPV4 : G_SOCKET_FAMILY_IPV6;
+    g_autoptr(GInetAddress) address = g_inet_address_new_from_bytes(prefix->addr, family);
+    g_autofree char *text = g_inet_address_to_string(address);
+
+    return g_strdup_printf("%s/%u", text, prefix->length);
+}
+
+/* Every allowed IP of that family, once, in the profile's order. */
+static GArray *list_allowed_ips(const CulvertProfile *profile, int family)
+{
+    GArray *list = g_array_new(FALSE, FALSE, sizeof(WgPrefix));
+
+    for (guint i = 0; i < profile->peers->len; i++) {
+        const CulvertProfilePeer *peer = g_ptr_array_index(profile->peers, i);
+
+        for (guint j = 0; j < peer->allowed_ips->len; j++) {
+            const WgPrefix *prefix = &g_array_index(peer->allowed_ips, WgPrefix, j);
+            gboolean known = prefix->family != family;
+
+            for (guint k = 0; k < list->len && !known; k++)
+                known = prefix_equal(prefix, &g_array_index(list, WgPrefix, k));
+            if (!known)
+                g_array_append_vals(list, prefix, 1);
+        }
+    }
+    return list;
+}
+
+static GArray *list_routes(const CulvertProfile *profile, int family, GInetAddress *gateway)
+{
+    GArray *routes = list_allowed_ips(profile, family);
+
+    for (guint i = routes->len; i > 0; i--) {
+        const WgPrefix *prefix = &g_array_index(routes, WgPrefix, i - 1);
+
+        if (prefix->length == 0 || is_host_address(prefix, gateway))
+            g_array_remove_index(routes, i - 1);
+    }
+    return routes;
+}
+
+/* Whether the allowed IPs cover the whole family: by a /0, or by both halves of it. */
+static gboolean is_default_route(const CulvertProfile *profile, int family)
+{
+    g_autoptr(GArray) list = list_allowed_ips(profile, family);
+    gboolean low = FALSE;
+    gboolean high = FALSE;
+
+    if (culvert_profile_has_default_route(profile, family))
+        return TRUE;
+    for (guint i = 0; i < list->len; i++) {
+        const WgPrefix *prefix = &g_array_index(list, WgPrefix, i);
+
+        low |= prefix->length == 1 && !(prefix->addr[0] & 0x80);
+        high |= prefix->length == 1 && (prefix->addr[0] & 0x80);
+    }
+    return low && high;
+}
+
+static const WgPrefix *find_address(const CulvertProfile *profile, int family)
+{
+    for (guint i = 0; i < profile->addresses->len; i++) {
+        const WgPrefix *address = &g_array_index(profile->addresses, WgPrefix, i);
+
+        if (address->family == family)
+            return address;
+    }
+    return NULL;
+}
+
+/* The profile's DNS servers of that family. */
+static GPtrArray *list_dns(const CulvertProfile *profile, int family)
+{
+    GPtrArray *servers = g_ptr_array_new_with_free_func(g_object_unref);
+
+    for (guint i = 0; i < profile->dns->len; i++) {
+        g_autoptr(GInetAddress) server =
+            g_inet_address_new_from_string(g_ptr_array_index(profile->dns, i));
+
+        if (server && (int) g_inet_address_get_family(server) == family)
+            g_ptr_array_add(servers, g_steal_pointer(&server));
+    }
+    return servers;
+}
+
+/* NetworkManager has an IPv4 address as a number whose bytes in memory are in network order. */
+static guint32 ip4_number(const guint8 *bytes)
+{
+    guint32 number;
+
+    memcpy(&number, bytes, sizeof(number));
+    return number;
+}
+
+static GVariant *ip6_bytes(const guint8 *bytes)
+{
+    return g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, bytes, 16, 1);
+}
+
+static GVariant *address_variant(int family, const guint8 *bytes)
+{
+    return family == AF_INET ? g_variant_new_uint32(ip4_number(bytes)) : ip6_bytes(bytes);
+}
+
+static GVariant *dns_variant(const CulvertProfile *profile, int family)
+{
+    g_autoptr(GPtrArray) servers = list_dns(profile, family);
+    GVariantBuilder builder;
+
+    if (servers->len == 0)
+        return NULL;
+    g_variant_builder_init(&builder,
+                           family == AF_INET ? G_VARIANT_TYPE("au") : G_VARIANT_TYPE("aay"));
+    for (guint i = 0; i < servers->len; i++) {
+        GInetAddress *server = g_ptr_array_index(servers, i);
+
+        g_variant_builder_add_value(&builder,
+                                    address_variant(family, g_inet_address_to_bytes(server)));
+    }
+    return g_variant_builder_end(&builder);
+}
+
+/* Destination, prefix length, next hop (none: the device is the way), metric (ignored). */
+static GVariant *route_variant(const WgPrefix *route)
+{
+    static const guint8 no_next_hop[16];
+    GVariant *ip6[4];
+
+    if (route->family == AF_INET) {
+        guint32 ip4[4] = {ip4_number(route->addr), route->length, 0, 0};
+
+        return g_variant_new_fixed_array(G_VARIANT_TYPE_UINT32, ip4, G_N_ELEMENTS(ip4),
+                                         sizeof(ip4[0]));
+    }
+    ip6[0] = ip6_bytes(route->addr);
+    ip6[1] = g_variant_new_uint32(route->length);
+    ip6[2] = ip6_bytes(no_next_hop);
+    ip6[3] = g_variant_new_uint32(0);
+    return g_variant_new_tuple(ip6, G_N_ELEMENTS(ip6));
+}
+
+static GVariant *routes_variant(const CulvertProfile *profile, int family, GInetAddress *gateway)
+{
+    g_autoptr(GArray) routes = list_routes(profile, family, gateway);
+    GVariantBuilder builder;
+
+    if (routes->len == 0)
+        return NULL;
+    g_variant_builder_init(&builder,
+                           family == AF_INET ? G_VARIANT_TYPE("aau") : G_VARIANT_TYPE("a(ayuayu)"));
+    for (guint i = 0; i < routes->len; i++)
+        g_variant_builder_add_value(&builder, route_variant(&g_array_index(routes, WgPrefix, i)));
+    return g_variant_builder_end(&builder);
+}
+
+gboolean culvert_service_config_check(const CulvertProfile *profile, GError **error)
+{
+    const char *fault = NULL;
+
+    if (profile->device_type == CULVERT_DEVICE_TAP)
+        fault = _("device-type: “tap” is not supported yet; use “tun”");
+    else if (profile->addresses->len == 0)
+        fault = _("address: missing; give the address this computer has inside the tunnel, like "
+                  "“10.0.0.2/24”");
+    if (!fault)
+        return TRUE;
+    g_set_error_literal(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, fault);
+    return FALSE;
+}
+
+guint culvert_service_config_mtu(const CulvertProfile *profile)
+{
+    return profile->mtu ? profile->mtu : CULVERT_SERVICE_DEFAULT_MTU;
+}
+
+gboolean culvert_service_config_has_family(const CulvertProfile *profile, int family)
+{
+    return find_address(profile, family) != NULL;
+}
+
+GVariant *culvert_service_config_build(const CulvertProfile *profile, const char *tundev,
+                                       GInetAddress *gateway)
+{
+    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
+
+    g_variant_dict_insert(&dict, NM_VPN_PLUGIN_CONFIG_TUNDEV, "s", tundev);
+    g_variant_dict_insert_value(
+        &dict, NM_VPN_PLUGIN_CONFIG_EXT_GATEWAY,
+        address_variant(g_inet_address_get_family(gateway), g_inet_address_to_bytes(gateway)));
+    g_variant_dict_insert(&dict, NM_VPN_PLUGIN_CONFIG_MTU, "u",
+                          culvert_service_config_mtu(profile));
+    g_variant_dict_insert(&dict, NM_VPN_PLUGIN_CONFIG_HAS_IP4, "b",
+                          culvert_service_config_has_family(profile, AF_INET));
+    g_variant_dict_insert(&dict, NM_VPN_PLUGIN_CONFIG_HAS_IP6, "b",
+                          culvert_service_config_has_family(profile, AF_INET6));
+    /* The tunnel outlives a change of network: it roams, and dials again. */
+    g_variant_dict_insert(&dict, NM_VPN_PLUGIN_CAN_PERSIST, "b", TRUE);
+    return g_variant_ref_sink(g_variant_dict_end(&dict));
+}
+
+/* The keys of Ip4Config and Ip6Config have the same names; their types differ. */
+static GVariant *build_family(const CulvertProfile *profile, int family, GInetAddress *gateway)
+{
+    const WgPrefix *address = find_address(profile, family);
+    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
+    GVariant *dns, *routes;
+
+    if (!address)
+        return NULL;
+    g_variant_dict_insert_value(&dict, NM_VPN_PLUGIN_IP4_CONFIG_ADDRESS,
+                                address_variant(family, address->addr));
+    g_variant_dict_insert(&dict, NM_VPN_PLUGIN_IP4_CONFIG_PREFIX, "u", (guint32) address->length);
+    dns = dns_variant(profile, family);
+    if (dns)
+        g_variant_dict_insert_value(&dict, NM_VPN_PLUGIN_IP4_CONFIG_DNS, dns);
+    if (profile->search->len > 0)
+        g_variant_dict_insert_value(
+            &dict, NM_VPN_PLUGIN_IP4_CONFIG_DOMAINS,
+            g_variant_new_strv((const char *const *) profile->search->pdata, profile->search->len));
+    routes = routes_variant(profile, family, gateway);
+    if (routes)
+        g_variant_dict_insert_value(&dict, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES, routes);
+    g_variant_dict_insert(&dict, NM_VPN_PLUGIN_IP4_CONFIG_NEVER_DEFAULT, "b",
+                          !is_default_route(profile, family));
+    return g_variant_ref_sink(g_variant_dict_end(&dict));
+}
+
+GVariant *culvert_service_config_build_ip4(const CulvertProfile *profile, GInetAddress *gateway)
+{
+    return build_family(profile, AF_INET, gateway);
+}
+
+GVariant *culvert_service_config_build_ip6(const CulvertProfile *profile, GInetAddress *gateway)
+{
+    return build_family(profile, AF_INET6, gateway);
+}
+
+static void append_list(GString *line, const char *title, guint i, const char *item)
+{
+    g_string_append_printf(line, i == 0 ? "; %s " : ", ", title);
+    g_string_append(line, item);
+}
+
+char *culvert_service_config_describe(const CulvertProfile *profile, int family,
+                                      GInetAddress *gateway)
+{
+    const WgPrefix *address = find_address(profile, family);
+    g_autoptr(GArray) routes = list_routes(profile, family, gateway);
+    g_autoptr(GPtrArray) dns = list_dns(profile, family);
+    g_autofree char *text = NULL;
+    GString *line;
+
+    if (!address)
+        return NULL;
+    line = g_string_new(family == AF_INET ? "IPv4: address " : "IPv6: address ");
+    text = prefix_to_string(address);
+    g_string_append(line, text);
+    if (is_default_route(profile, family))
+        g_string_append(line, "; default route");
+    for (guint i = 0; i < routes->len; i++) {
+        g_autofree char *route = prefix_to_string(&g_array_index(routes, WgPrefix, i));
+
+        append_list(line, "routes", i, route);
+    }
+    for (guint i = 0; i < dns->len; i++) {
+        g_autofree char *server = g_inet_address_to_string(g_ptr_array_index(dns, i));
+
+        append_list(line, "DNS", i, server);
+    }
+    for (guint i = 0; i < profile->search->len; i++)
+        append_list(line, "search", i, g_ptr_array_index(profile->search, i));
+    return g_string_free(line, FALSE);
+}
+
+static void warn_about_family(const CulvertProfile *profile, int family, GPtrArray *warnings)
+{
+    const char *name = family == AF_INET ? "IPv4" : "IPv6";
+    g_autoptr(GArray) allowed = list_allowed_ips(profile, family);
+    g_autoptr(GPtrArray) dns = list_dns(profile, family);
+    guint addresses = 0;
+
+    for (guint i = 0; i < profile->addresses->len; i++)
+        addresses += g_array_index(profile->addresses, WgPrefix, i).family == family;
+    if (addresses > 1)
+        g_ptr_array_add(
+            warnings,
+            g_strdup_printf("address: only the first %s address is used; further ones belong in "
+                            "the connection's own %s settings (%s.addresses)",
+                            name, name, family == AF_INET ? "ipv4" : "ipv6"));
+    if (addresses > 0)
+        return;
+    if (allowed->len > 0)
+        g_ptr_array_add(warnings,
+                        g_strdup_printf("allowed-ips: the %s networks are not routed into the "
+                                        "tunnel because there is no %s address; traffic to them "
+                                        "takes its ordinary way",
+                                        name, name));
+    if (dns->len > 0)
+        g_ptr_array_add(warnings, g_strdup_printf("dns: the %s servers are not used because "
+                                                  "there is no %s address",
+                                                  name, name));
+}
+
+GPtrArray *culvert_service_config_warnings(const CulvertProfile *profile)
+{
+    GPtrArray *warnings = g_ptr_array_new_with_free_func(g_free);
+
+    warn_about_family(profile, AF_INET, warnings);
+    warn_about_family(profile, AF_INET6, warnings);
+    return warnings;
+}

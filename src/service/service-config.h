@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * service-config.h: what NetworkManager is told of a connection: the dictionaries of its signals
+ * Config, Ip4Config and Ip6Config, made of the profile and of facts known once there is a session.
+ *
+ * NetworkManager ignores a value of the wrong type in silence, so that the types matter as much as
+ * the values: nm-vpn-dbus-interface.h of libnm for the keys, _dbus_signal_ip_config_cb() in
+ * src/core/vpn/nm-vpn-connection.c of NetworkManager for the types. Pure: no socket, no bus.
+ */
+#pragma once
+
+#include "profile/culvert-profile.h"
+
+G_BEGIN_DECLS
+
+/* The MTU of the device when the profile leaves it open: 1500 of Ethernet less the 80 bytes of an
+ * IPv6 and a UDP header and WireGuard's own; what wg-quick and the kernel use, too. */
+#define CULVERT_SERVICE_DEFAULT_MTU 1420
+
+/* culvert_service_config_check: whether NetworkManager can be told of such a connection at all; the
+ * error, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, names the setting. */
+gboolean culvert_service_config_check(const CulvertProfile *profile, GError **error);
+
+guint culvert_service_config_mtu(const CulvertProfile *profile);
+
+/* culvert_service_config_has_family: whether NetworkManager gets a dictionary for AF_INET or
+ * AF_INET6: if the profile has an address of that family, without which NetworkManager before
+ * 1.48 refuses the dictionary. */
+gboolean culvert_service_config_has_family(const CulvertProfile *profile, int family);
+
+/* culvert_service_config_build: the dictionary of the signal Config. `gateway` is the address at
+ * which the peer was reached, outside the tunnel: NetworkManager keeps a route to it. (transfer
+ * full), not floating, as the others below. */
+GVariant *culvert_service_config_build(const CulvertProfile *profile, const char *tundev,
+                                       GInetAddress *gateway);
+
+/* culvert_service_config_build_ip4, culvert_service_config_build_ip6: the dictionaries of the
+ * signals Ip4Config and Ip6Config; NULL for a family without an address.
+ *
+ * A peer's allowed IPs become routes. 0.0.0.0/0 and ::/0 do not: they make the connection the
+ * default route ("never-default" is FALSE), which the user can veto in the profile. Two halves,
+ * like 0.0.0.0/1 and 128.0.0.0/1, stay routes and make it the default route as well, so that
+ * NetworkManager uses the DNS servers for all names. The gateway's own address alone never
+ * becomes a route into the tunnel. */
+GVariant *culvert_service_config_build_ip4(const CulvertProfile *profile, GInetAddress *gateway);
+GVariant *culvert_service_config_build_ip6(const CulvertProfile *profile, GInetAddress *gateway);
+
+/* culvert_service_config_describe: one line for the log: the family's address, routes, DNS
+ * servers and search domains; NULL for a family without an address. (transfer full) */
+char *culvert_service_config_describe(const CulvertProfile *profile, int family,
+                                      GInetAddress *gateway);
+
+/* culvert_service_config_warnings: what of the profile NetworkManager cannot be told, a sentence
+ * each. (transfer full) (element-type utf8) */
+GPtrArray *culvert_service_config_warnings(const CulvertProfile *profile);
+
+G_END_DECLS

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test-service-config.c: the dictionaries for NetworkManager: every key, its type and its value.
+ */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "service/service-config.h"
+
+static WgPrefix parse_prefix(const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "/", 2);
+    WgPrefix prefix = {.family = strchr(text, ':') ? AF_INET6 : AF_INET};
+
+    g_assert_cmpint(inet_pton(prefix.family, parts[0], prefix.addr), ==, 1);
+    prefix.length = g_ascii_strtoull(parts[1], NULL, 10);
+    return prefix;
+}
+
+static void append_prefixes(GArray *array, const char *list)
+{
+    g_auto(GStrv) items = g_strsplit(list, " ", -1);
+
+    for (guint i = 0; items[i] && *items[i]; i++) {
+        WgPrefix prefix = parse_prefix(items[i]);
+
+        g_array_append_val(array, prefix);
+    }
+}
+
+static void append_strings(GPtrArray *array, const char *list)
+{
+    g_auto(GStrv) items = g_strsplit(list, " ", -1);
+
+    for (guint i = 0; items[i] && *items[i]; i++)
+        g_ptr_array_add(array, g_strdup(items[i]));
+}
+
+static void add_peer(CulvertProfile *profile, guint8 key, const char *allowed_ips)
+{
+    CulvertProfilePeer *peer = culvert_profile_add_peer(profile);
+
+    peer->public_key.bytes[0] = key;
+    append_prefixes(peer->allowed_ips, allowed_ips);
+}
+
+static CulvertProfile *make_profile(const char *addresses, const char *allowed_ips, const char *dns,
+                                    const char *search)
+{
+    CulvertProfile *profile = culvert_profile_new();
+
+    append_prefixes(profile->addresses, addresses);
+    append_strings(profile->dns, dns);
+    append_strings(profile->search, search);
+    add_peer(profile, 1, allowed_ips);
+    return profile;
+}
+
+static GInetAddress *gateway4(void)
+{
+    return g_inet_address_new_from_string("198.51.100.7");
+}
+
+static GInetAddress *gateway6(void)
+{
+    return g_inet_address_new_from_string("2001:db8::7");
+}
+
+static guint32 ip4(const char *text)
+{
+    return inet_addr(text);
+}
+
+/* The value has exactly this type and content. `expected` is floating. */
+static void assert_value(GVariant *dict, const char *key, GVariant *expected)
+{
+    g_autoptr(GVariant) want = g_variant_ref_sink(expected);
+    g_autoptr(GVariant) value = g_variant_lookup_value(dict, key, NULL);
+    g_autofree char *want_text = g_variant_print(want, TRUE);
+    g_autofree char *text = value ? g_variant_print(value, TRUE) : g_strdup("(none)");
+
+    g_assert_cmpstr(text, ==, want_text);
+    g_assert_cmpstr(g_variant_get_type_string(value), ==, g_variant_get_type_string(want));
+}
+
+static void assert_keys(GVariant *dict, guint n)
+{
+    g_assert_false(g_variant_is_floating(dict));
+    g_assert_cmpstr(g_variant_get_type_string(dict), ==, "a{sv}");
+    g_assert_cmpuint(g_variant_n_children(dict), ==, n);
+}
+
+static GVariant *bytes16(const char *text)
+{
+    guint8 bytes[16];
+
+    g_assert_cmpint(inet_pton(AF_INET6, text, bytes), ==, 1);
+    return g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, bytes, 16, 1);
+}
+
+/* "10.0.0.0/8 …" as NetworkManager wants routes. */
+static GVariant *routes4(const char *list)
+{
+    g_auto(GStrv) items = g_strsplit(list, " ", -1);
+    GVariantBuilder builder;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("aau"));
+    for (guint i = 0; items[i]; i++) {
+        WgPrefix prefix = parse_prefix(items[i]);
+        guint32 number;
+
+        memcpy(&number, prefix.addr, 4);
+        g_variant_builder_open(&builder, G_VARIANT_TYPE("au"));
+        g_variant_builder_add(&builder, "u", number);
+        g_variant_builder_add(&builder, "u", (guint32) prefix.length);
+        g_variant_builder_add(&builder, "u", 0);
+        g_variant_builder_add(&builder, "u", 0);
+        g_variant_builder_close(&builder);
+    }
+    return g_variant_builder_end(&builder);
+}
+
+static GVariant *routes6(const char *list)
+{
+    g_auto(GStrv) items = g_strsplit(list, " ", -1);
+    GVariantBuilder builder;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a(ayuayu)"));
+    for (guint i = 0; items[i]; i++) {
+        g_auto(GStrv) parts = g_strsplit(items[i], "/", 2);
+
+        g_variant_builder_add(&builder, "(@ayu@ayu)", bytes16(parts[0]),
+                              (guint32) g_ascii_strtoull(parts[1], NULL, 10), bytes16("::"), 0);
+    }
+    return g_variant_builder_end(&builder);
+}
+
+static void test_config(void)
+{
+    g_autoptr(CulvertProfile) profile = make_profile("10.0.0.2/24", "10.0.0.0/24", "", "");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GVariant) config = culvert_service_config_build(profile, "culvert0", gateway);
+
+    assert_keys(config, 6);
+    assert_value(config, "tundev", g_variant_new_string("culvert0"));
+    assert_value(config, "gateway", g_variant_new_uint32(ip4("198.51.100.7")));
+    assert_value(config, "mtu", g_variant_new_uint32(1420));
+    assert_value(config, "has-ip4", g_variant_new_boolean(TRUE));
+    assert_value(config, "has-ip6", g_variant_new_boolean(FALSE));
+    assert_value(config, "can-persist", g_variant_new_boolean(TRUE));
+}
+
+static void test_config_ip6(void)
+{
+    g_autoptr(CulvertProfile) profile = make_profile("fd00::2/64", "::/0", "", "");
+    g_autoptr(GInetAddress) gateway = gateway6();
+    g_autoptr(GVariant) config = NULL;
+
+    profile->mtu = 1280;
+    config = culvert_service_config_build(profile, "office", gateway);
+    assert_keys(config, 6);
+    assert_value(config, "tundev", g_variant_new_string("office"));
+    assert_value(config, "gateway", bytes16("2001:db8::7"));
+    assert_value(config, "mtu", g_variant_new_uint32(1280));
+    assert_value(config, "has-ip4", g_variant_new_boolean(FALSE));
+    assert_value(config, "has-ip6", g_variant_new_boolean(TRUE));
+}
+
+static void test_ip4(void)
+{
+    g_autoptr(CulvertProfile) profile = make_profile("10.0.0.2/24", "10.0.0.0/24 192.168.7.0/25",
+                                                     "10.0.0.1 fd00::1 10.0.0.3", "corp lan");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GVariant) dict = culvert_service_config_build_ip4(profile, gateway);
+    const guint32 dns[] = {ip4("10.0.0.1"), ip4("10.0.0.3")};
+    const char *const domains[] = {"corp", "lan", NULL};
+
+    assert_keys(dict, 6);
+    assert_value(dict, "address", g_variant_new_uint32(ip4("10.0.0.2")));
+    assert_value(dict, "prefix", g_variant_new_uint32(24));
+    assert_value(dict, "dns", g_variant_new_fixed_array(G_VARIANT_TYPE_UINT32, dns, 2, 4));
+    assert_value(dict, "domains", g_variant_new_strv(domains, -1));
+    assert_value(dict, "routes", routes4("10.0.0.0/24 192.168.7.0/25"));
+    assert_value(dict, "never-default", g_variant_new_boolean(TRUE));
+    g_assert_null(culvert_service_config_build_ip6(profile, gateway));
+}
+
+static void test_ip6(void)
+{
+    g_autoptr(CulvertProfile) profile =
+        make_profile("fd00::2/64", "fd00::/64 2001:db8:1::/48", "10.0.0.1 fd00::1 fd00::3", "lan");
+    g_autoptr(GInetAddress) gateway = gateway6();
+    g_autoptr(GVariant) dict = culvert_service_config_build_ip6(profile, gateway);
+    const char *const domains[] = {"lan", NULL};
+    GVariant *dns[] = {bytes16("fd00::1"), bytes16("fd00::3")};
+
+    assert_keys(dict, 6);
+    assert_value(dict, "address", bytes16("fd00::2"));
+    assert_value(dict, "prefix", g_variant_new_uint32(64));
+    assert_value(dict, "dns", g_variant_new_array(G_VARIANT_TYPE("ay"), dns, 2));
+    assert_value(dict, "domains", g_variant_new_strv(domains, -1));
+    assert_value(dict, "routes", routes6("fd00::/64 2001:db8:1::/48"));
+    assert_value(dict, "never-default", g_variant_new_boolean(TRUE));
+    g_assert_null(culvert_service_config_build_ip4(profile, gateway));
+}
+
+/* Keys without a value are left out, and a host's /32 is a fine address. */
+static void test_least(void)
+{
+    g_autoptr(CulvertProfile) profile = make_profile("10.0.0.2/32 fd00::2/128", "", "", "");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GVariant) dict4 = culvert_service_config_build_ip4(profile, gateway);
+    g_autoptr(GVariant) dict6 = culvert_service_config_build_ip6(profile, gateway);
+
+    assert_keys(dict4, 3);
+    assert_value(dict4, "prefix", g_variant_new_uint32(32));
+    assert_value(dict4, "never-default", g_variant_new_boolean(TRUE));
+    assert_keys(dict6, 3);
+    assert_value(dict6, "prefix", g_variant_new_uint32(128));
+}
+
+/* A /0 makes the default route of its own family only, and is not a route itself. */
+static void test_default_route(void)
+{
+    g_autoptr(CulvertProfile) profile =
+        make_profile("10.0.0.2/24 fd00::2/64", "10.9.0.0/16 0.0.0.0/0 fd00::/64", "", "");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GVariant) dict4 = culvert_service_config_build_ip4(profile, gateway);
+    g_autoptr(GVariant) dict6 = culvert_service_config_build_ip6(profile, gateway);
+
+    assert_value(dict4, "never-default", g_variant_new_boolean(FALSE));
+    assert_value(dict4, "routes", routes4("10.9.0.0/16"));
+    assert_value(dict6, "never-default", g_variant_new_boolean(TRUE));
+    assert_value(dict6, "routes", routes6("fd00::/64"));
+}
+
+static void test_default_route_ip6(void)
+{
+    g_autoptr(CulvertProfile) profile =
+        make_profile("10.0.0.2/24 fd00::2/64", "::/0 10.9.0.0/16", "", "");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GVariant) dict4 = culvert_service_config_build_ip4(profile, gateway);
+    g_autoptr(GVariant) dict6 = culvert_service_config_build_ip6(profile, gateway);
+
+    assert_value(dict4, "never-default", g_variant_new_boolean(TRUE));
+    assert_value(dict6, "never-default", g_variant_new_boolean(FALSE));
+    assert_keys(dict6, 3);
+}
+
+/* Both halves are routes and the default route; one alone is only a route. */
+static void test_halves(void)
+{
+    g_autoptr(CulvertProfile) profile =
+        make_profile("10.0.0.2/24 fd00::2/64", "0.0.0.0/1 ::/1", "", "");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GVariant) dict4 = NULL;
+    g_autoptr(GVariant) dict6 = NULL;
+
+    add_peer(profile, 2, "128.0.0.0/1");
+    dict4 = culvert_service_config_build_ip4(profile, gateway);
+    dict6 = culvert_service_config_build_ip6(profile, gateway);
+    assert_value(dict4, "never-default", g_variant_new_boolean(FALSE));
+    assert_value(dict4, "routes", routes4("0.0.0.0/1 128.0.0.0/1"));
+    assert_value(dict6, "never-default", g_variant_new_boolean(TRUE));
+    assert_value(dict6, "routes", routes6("::/1"));
+}
+
+/* Two peers may have the same network; it is one route. */
+static void test_several_peers(void)
+{
+    g_autoptr(CulvertProfile) profile = make_profile("10.0.0.2/24", "10.1.0.0/16", "", "");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GVariant) dict = NULL;
+
+    add_peer(profile, 2, "10.2.0.0/16 10.1.0.0/16 10.1.0.0/24");
+    add_peer(profile, 3, "0.0.0.0/0");
+    dict = culvert_service_config_build_ip4(profile, gateway);
+    assert_value(dict, "routes", routes4("10.1.0.0/16 10.2.0.0/16 10.1.0.0/24"));
+    assert_value(dict, "never-default", g_variant_new_boolean(FALSE));
+}
+
+/* The gateway itself is never routed into the tunnel; a network around it may be, as
+ * NetworkManager's route to the gateway is more specific. */
+static void test_gateway_in_allowed_ips(void)
+{
+    g_autoptr(CulvertProfile) profile =
+        make_profile("10.0.0.2/24 fd00::2/64",
+                     "198.51.100.7/32 198.51.100.0/24 2001:db8::7/128 198.51.100.8/32", "", "");
+    g_autoptr(GInetAddress) four = gateway4();
+    g_autoptr(GInetAddress) six = gateway6();
+    g_autoptr(GVariant) dict4 = culvert_service_config_build_ip4(profile, four);
+    g_autoptr(GVariant) dict6 = culvert_service_config_build_ip6(profile, six);
+    g_autoptr(GVariant) other6 = culvert_service_config_build_ip6(profile, four);
+
+    assert_value(dict4, "routes", routes4("198.51.100.0/24 198.51.100.8/32"));
+    assert_keys(dict6, 3);
+    assert_value(other6, "routes", routes6("2001:db8::7/128"));
+}
+
+static void test_several_addresses(void)
+{
+    g_autoptr(CulvertProfile) profile =
+        make_profile("fd00::2/64 10.0.0.2/24 10.0.1.2/24", "10.0.0.0/8", "", "");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GVariant) dict = culvert_service_config_build_ip4(profile, gateway);
+    g_autoptr(GPtrArray) warnings = culvert_service_config_warnings(profile);
+
+    assert_value(dict, "address", g_variant_new_uint32(ip4("10.0.0.2")));
+    g_assert_cmpuint(warnings->len, ==, 1);
+    g_assert_true(g_str_has_prefix(g_ptr_array_index(warnings, 0), "address: only the first IPv4"));
+}
+
+/* Without an address of its family, a network or DNS server cannot be used: that is said. */
+static void test_family_without_address(void)
+{
+    g_autoptr(CulvertProfile) profile =
+        make_profile("10.0.0.2/24", "0.0.0.0/0 ::/0", "10.0.0.1 fd00::1", "");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GVariant) config = culvert_service_config_build(profile, "culvert0", gateway);
+    g_autoptr(GPtrArray) warnings = culvert_service_config_warnings(profile);
+
+    assert_value(config, "has-ip6", g_variant_new_boolean(FALSE));
+    g_assert_null(culvert_service_config_build_ip6(profile, gateway));
+    g_assert_cmpuint(warnings->len, ==, 2);
+    g_assert_true(g_str_has_prefix(g_ptr_array_index(warnings, 0), "allowed-ips: the IPv6"));
+    g_assert_true(g_str_has_prefix(g_ptr_array_index(warnings, 1), "dns: the IPv6"));
+}
+
+static void test_describe(void)
+{
+    g_autoptr(CulvertProfile) profile =
+        make_profile("10.0.0.2/24", "0.0.0.0/0 10.9.0.0/16 10.8.0.0/16", "10.0.0.1", "lan");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GPtrArray) warnings = culvert_service_config_warnings(profile);
+    g_autofree char *line = culvert_service_config_describe(profile, AF_INET, gateway);
+
+    g_assert_cmpstr(line, ==,
+                    "IPv4: address 10.0.0.2/24; default route; routes 10.9.0.0/16, 10.8.0.0/16; "
+                    "DNS 10.0.0.1; search lan");
+    g_assert_null(culvert_service_config_describe(profile, AF_INET6, gateway));
+    g_assert_cmpuint(warnings->len, ==, 0);
+}
+
+static void test_check(void)
+{
+    g_autoptr(CulvertProfile) good = make_profile("10.0.0.2/24", "", "", "");
+    g_autoptr(CulvertProfile) bare = make_profile("", "10.0.0.0/8", "", "");
+    g_autoptr(CulvertProfile) tap = make_profile("10.0.0.2/24", "", "", "");
+    g_autoptr(GError) no_address = NULL;
+    g_autoptr(GError) no_tap = NULL;
+
+    g_assert_true(culvert_service_config_check(good, NULL));
+    g_assert_false(culvert_service_config_check(bare, &no_address));
+    g_assert_error(no_address, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS);
+    g_assert_true(g_str_has_prefix(no_address->message, "address: "));
+    tap->device_type = CULVERT_DEVICE_TAP;
+    g_assert_false(culvert_service_config_check(tap, &no_tap));
+    g_assert_true(g_str_has_prefix(no_tap->message, "device-type: "));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/service-config/config", test_config);
+    g_test_add_func("/service-config/config-ip6", test_config_ip6);
+    g_test_add_func("/service-config/ip4", test_ip4);
+    g_test_add_func("/service-config/ip6", test_ip6);
+    g_test_add_func("/service-config/least", test_least);
+    g_test_add_func("/service-config/default-route", test_default_route);
+    g_test_add_func("/service-config/default-route-ip6", test_default_route_ip6);
+    g_test_add_func("/service-config/halves", test_halves);
+    g_test_add_func("/service-config/several-peers", test_several_peers);
+    g_test_add_func("/service-config/gateway-in-allowed-ips", test_gateway_in_allowed_ips);
+    g_test_add_func("/service-config/several-addresses", test_several_addresses);
+    g_test_add_func("/service-config/family-without-address", test_family_without_address);
+    g_test_add_func("/service-config/describe", test_describe);
+    g_test_add_func("/service-config/check", test_check);
+    return g_test_run();
+}
