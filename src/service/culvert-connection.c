@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-connection.c: from a profile to a tunnel that carries packets, and why not.
+ *
+ * The order: check what can be known beforehand, open sockets, dial; at the first handshake make
+ * the device and report "ready". A gateway that never answers runs into the deadline.
+ */
+#include "config.h"
+
+#include "culvert-connection.h"
+
+#include <glib/gi18n-lib.h>
+#include <net/if.h>
+
+#include "service-attempts.h"
+#include "service-config.h"
+#include "tunnel/culvert-tunnel.h"
+
+struct _CulvertConnection {
+    GObject parent;
+
+    CulvertProfile *profile;
+    char *id;
+    char *ifname; /* NULL: the default */
+
+    CulvertTunnel *tunnel;
+    CulvertAttempts *attempts;
+    gint64 started_us;
+    guint deadline_id;
+
+    gboolean ready;
+    char *gateway_peer;    /* who answered first: NetworkManager keeps a route to it */
+    GInetAddress *gateway; /* where it is now */
+
+    GError *failure;
+    guint failure_id;
+};
+
+enum {
+    SIGNAL_READY,
+    SIGNAL_GATEWAY_CHANGED,
+    SIGNAL_FAILED,
+    N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE(CulvertConnection, culvert_connection, G_TYPE_OBJECT)
+
+/* ---- Failure -------------------------------------------------------------------------------- */
+
+static gboolean on_failure_idle(gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+
+    self->failure_id = 0;
+    g_signal_emit(self, signals[SIGNAL_FAILED], 0, self->failure);
+    return G_SOURCE_REMOVE;
+}
+
+/* Takes `error`. Reported from the main loop, as whoever called may be in the middle of a signal
+ * of the tunnel, which the report will end. */
+static void fail(CulvertConnection *self, GError *error)
+{
+    if (self->failure) {
+        g_error_free(error);
+        return;
+    }
+    self->failure = error;
+    self->failure_id = g_idle_add(on_failure_idle, self);
+}
+
+/* Says in the log what was sent to whom in vain, and why that may be. */
+static void log_unanswered(CulvertConnection *self)
+{
+    WgDevice *device = culvert_tunnel_get_device(self->tunnel);
+    GPtrArray *peers = wg_device_get_peers(device);
+    g_autoptr(GPtrArray) report = NULL;
+    char key[WG_KEY_BASE64_SIZE];
+    WgDeviceStats device_stats;
+
+    for (guint i = 0; i < peers->len; i++) {
+        WgPeer *peer = g_ptr_array_index(peers, i);
+        WgPeerStats stats;
+
+        wg_key_to_base64(wg_peer_get_public_key(peer), key);
+        wg_peer_get_stats(peer, &stats);
+        if (stats.initiations_unanswered > 0)
+            g_warning("Peer %.8s… left %u handshake initiations unanswered", key,
+                      stats.initiations_unanswered);
+    }
+    wg_key_to_base64(wg_device_get_public_key(device), key);
+    wg_device_get_stats(device, &device_stats);
+    report =
+        culvert_attempts_report(self->attempts, key, culvert_tunnel_get_listen_port(self->tunnel),
+                                device_stats.dropped_handshake > 0);
+    for (guint i = 0; i < report->len; i++)
+        g_warning("%s", (const char *) g_ptr_array_index(report, i));
+}
+
+static gboolean on_deadline(gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+
+    self->deadline_id = 0;
+    g_warning("Connection “%s” failed: no gateway answered within %d seconds", self->id,
+              CULVERT_CONNECTION_DEADLINE_SECONDS);
+    log_unanswered(self);
+    fail(self, g_error_new(NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_FAILED,
+                           _("No gateway answered within %d seconds"),
+                           CULVERT_CONNECTION_DEADLINE_SECONDS));
+    return G_SOURCE_REMOVE;
+}
+
+/* ---- The session is there ------------------------------------------------------------------- */
+
+static void set_gateway(CulvertConnection *self, GInetSocketAddress *endpoint)
+{
+    g_set_object(&self->gateway, g_inet_socket_address_get_address(endpoint));
+}
+
+static void log_configuration(CulvertConnection *self)
+{
+    CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
+    const int families[] = {AF_INET, AF_INET6};
+
+    g_message("Interface %s, MTU %u", culvert_tun_get_name(tun),
+              culvert_service_config_mtu(self->profile));
+    for (guint i = 0; i < G_N_ELEMENTS(families); i++) {
+        g_autofree char *line =
+            culvert_service_config_describe(self->profile, families[i], self->gateway);
+
+        if (line)
+            g_message("%s", line);
+    }
+}
+
+/* An Ethernet device (device-type tap) will be opened here, too. */
+static gboolean open_device(CulvertConnection *self, GError **error)
+{
+    g_autoptr(CulvertTun) tun = culvert_tun_open(self->ifname, error);
+
+    if (!tun)
+        return FALSE;
+    if (!culvert_tun_set_mtu(tun, culvert_service_config_mtu(self->profile), error))
+        return FALSE;
+    return culvert_tunnel_attach(self->tunnel, g_steal_pointer(&tun), error);
+}
+
+static void become_ready(CulvertConnection *self, const char *peer, GInetSocketAddress *endpoint)
+{
+    GError *error = NULL;
+
+    g_clear_handle_id(&self->deadline_id, g_source_remove);
+    if (!open_device(self, &error)) {
+        g_warning("Connection “%s” failed: %s", self->id, error->message);
+        fail(self, error);
+        return;
+    }
+    self->ready = TRUE;
+    self->gateway_peer = g_strdup(peer);
+    set_gateway(self, endpoint);
+    log_configuration(self);
+    g_signal_emit(self, signals[SIGNAL_READY], 0);
+}
+
+static void follow_gateway(CulvertConnection *self, const char *peer, GInetSocketAddress *endpoint)
+{
+    if (!self->ready || g_strcmp0(peer, self->gateway_peer) != 0)
+        return;
+    if (g_inet_address_equal(self->gateway, g_inet_socket_address_get_address(endpoint)))
+        return;
+    set_gateway(self, endpoint);
+    g_signal_emit(self, signals[SIGNAL_GATEWAY_CHANGED], 0);
+}
+
+/* ---- What the tunnel reports ---------------------------------------------------------------- */
+
+static void on_attempt(CulvertTunnel *tunnel, const char *peer, const char *name,
+                       GInetSocketAddress *endpoint, const GError *error, gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+    guint count = culvert_attempts_add(self->attempts, name, endpoint, error);
+    GLogLevelFlags level = count == 1 ? G_LOG_LEVEL_MESSAGE : G_LOG_LEVEL_INFO;
+    g_autofree char *where = NULL;
+
+    if (!endpoint) {
+        g_log(G_LOG_DOMAIN, level, "“%s” could not be resolved: %s", name,
+              error ? error->message : "no reason given");
+        return;
+    }
+    where = culvert_attempts_endpoint_to_string(endpoint);
+    if (g_str_equal(name, where))
+        g_log(G_LOG_DOMAIN, level, "Trying %s, peer %.8s…", where, peer);
+    else
+        g_log(G_LOG_DOMAIN, level, "Trying “%s” at %s, peer %.8s…", name, where, peer);
+}
+
+static void on_handshake(CulvertTunnel *tunnel, const char *peer, GInetSocketAddress *endpoint,
+                         gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+    g_autofree char *where = culvert_attempts_endpoint_to_string(endpoint);
+
+    if (self->failure)
+        return;
+    if (self->ready) {
+        g_info("Session with peer %.8s… at %s", peer, where);
+        follow_gateway(self, peer, endpoint);
+        return;
+    }
+    g_message("Session with peer %.8s… at %s after %.1f seconds", peer, where,
+              (g_get_monotonic_time() - self->started_us) / (double) G_USEC_PER_SEC);
+    become_ready(self, peer, endpoint);
+}
+
+static void on_endpoint_changed(CulvertTunnel *tunnel, const char *peer,
+                                GInetSocketAddress *endpoint, gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+    g_autofree char *where = culvert_attempts_endpoint_to_string(endpoint);
+
+    g_message("Peer %.8s… is at %s now", peer, where);
+    follow_gateway(self, peer, endpoint);
+}
+
+static void dial(CulvertConnection *self, const CulvertProfilePeer *peer)
+{
+    g_autoptr(GPtrArray) endpoints = g_ptr_array_new();
+
+    if (peer->endpoints->len == 0)
+        return;
+    for (guint i = 0; i < peer->endpoints->len; i++)
+        g_ptr_array_add(endpoints, g_ptr_array_index(peer->endpoints, i));
+    g_ptr_array_add(endpoints, NULL);
+    culvert_tunnel_dial(self->tunnel, &peer->public_key, (const char *const *) endpoints->pdata);
+}
+
+/* Looks for the peer anew: its name may stand for another address by now. */
+static void on_silent(CulvertTunnel *tunnel, const char *peer, gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+
+    g_warning("Peer %.8s… has not answered for 90 seconds; still trying", peer);
+    for (guint i = 0; i < self->profile->peers->len; i++) {
+        const CulvertProfilePeer *candidate = g_ptr_array_index(self->profile->peers, i);
+        char key[WG_KEY_BASE64_SIZE];
+
+        wg_key_to_base64(&candidate->public_key, key);
+        if (g_str_equal(key, peer))
+            dial(self, candidate);
+    }
+}
+
+static void on_tunnel_failed(CulvertTunnel *tunnel, const GError *error, gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+
+    g_warning("Connection “%s” failed: %s", self->id, error->message);
+    fail(self, g_error_copy(error));
+}
+
+/* ---- Start and stop ------------------------------------------------------------------------- */
+
+/* What the profile cannot know to be wrong. */
+static gboolean check_ifname(const char *ifname, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    if (!ifname || (nm_utils_is_valid_iface_name(ifname, &local) && if_nametoindex(ifname) == 0))
+        return TRUE;
+    g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
+                _("connection.interface-name: “%s”: %s"), ifname,
+                local ? local->message
+                      : _("there is such an interface already; choose another name, or remove "
+                          "the setting"));
+    return FALSE;
+}
+
+/* The tunnel keeps copies of the keys: those of the profile are wiped. */
+static gboolean add_peers(CulvertConnection *self, GError **error)
+{
+    culvert_tunnel_set_private_key(self->tunnel, self->profile->private_key);
+    g_clear_pointer(&self->profile->private_key, wg_secret_key_free);
+    for (guint i = 0; i < self->profile->peers->len; i++) {
+        CulvertProfilePeer *peer = g_ptr_array_index(self->profile->peers, i);
+        gboolean added =
+            culvert_tunnel_add_peer(self->tunnel, &peer->public_key, peer->preshared_key,
+                                    (const WgPrefix *) peer->allowed_ips->data,
+                                    peer->allowed_ips->len, peer->keepalive, error);
+
+        g_clear_pointer(&peer->preshared_key, wg_secret_key_free);
+        if (!added)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean set_plugin_error(GError **error, NMVpnPluginError code, GError *cause)
+{
+    g_set_error_literal(error, NM_VPN_PLUGIN_ERROR, code, cause->message);
+    g_error_free(cause);
+    return FALSE;
+}
+
+static void make_tunnel(CulvertConnection *self)
+{
+    self->tunnel = culvert_tunnel_new();
+    g_signal_connect(self->tunnel, "attempt", G_CALLBACK(on_attempt), self);
+    g_signal_connect(self->tunnel, "handshake", G_CALLBACK(on_handshake), self);
+    g_signal_connect(self->tunnel, "silent", G_CALLBACK(on_silent), self);
+    g_signal_connect(self->tunnel, "endpoint-changed", G_CALLBACK(on_endpoint_changed), self);
+    g_signal_connect(self->tunnel, "failed", G_CALLBACK(on_tunnel_failed), self);
+}
+
+gboolean culvert_connection_start(CulvertConnection *self, GError **error)
+{
+    g_autoptr(GPtrArray) warnings = culvert_service_config_warnings(self->profile);
+    GError *local = NULL;
+
+    if (!culvert_service_config_check(self->profile, error) || !check_ifname(self->ifname, error))
+        return FALSE;
+    make_tunnel(self);
+    if (!add_peers(self, &local))
+        return set_plugin_error(error, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, local);
+    if (!culvert_tunnel_listen(self->tunnel, self->profile->listen_port, self->profile->fwmark,
+                               &local))
+        return set_plugin_error(error, NM_VPN_PLUGIN_ERROR_LAUNCH_FAILED, local);
+    g_message("Connecting “%s”: peers: %u, local UDP port: %u", self->id, self->profile->peers->len,
+              culvert_tunnel_get_listen_port(self->tunnel));
+    for (guint i = 0; i < warnings->len; i++)
+        g_warning("%s", (const char *) g_ptr_array_index(warnings, i));
+    self->started_us = g_get_monotonic_time();
+    self->deadline_id =
+        g_timeout_add(CULVERT_CONNECTION_DEADLINE_SECONDS * 1000, on_deadline, self);
+    for (guint i = 0; i < self->profile->peers->len; i++)
+        dial(self, g_ptr_array_index(self->profile->peers, i));
+    return TRUE;
+}
+
+void culvert_connection_stop(CulvertConnection *self)
+{
+    g_clear_handle_id(&self->deadline_id, g_source_remove);
+    g_clear_handle_id(&self->failure_id, g_source_remove);
+    if (!self->tunnel)
+        return;
+    g_signal_handlers_disconnect_by_data(self->tunnel, self);
+    culvert_tunnel_stop(self->tunnel);
+    g_clear_object(&self->tunnel);
+}
+
+GVariant *culvert_connection_build_config(CulvertConnection *self)
+{
+    CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
+
+    return culvert_service_config_build(self->profile, culvert_tun_get_name(tun), self->gateway);
+}
+
+GVariant *culvert_connection_build_ip4_config(CulvertConnection *self)
+{
+    return culvert_service_config_build_ip4(self->profile, self->gateway);
+}
+
+GVariant *culvert_connection_build_ip6_config(CulvertConnection *self)
+{
+    return culvert_service_config_build_ip6(self->profile, self->gateway);
+}
+
+/* ---- Object --------------------------------------------------------------------------------- */
+
+static void culvert_connection_init(CulvertConnection *self)
+{
+    self->attempts = culvert_attempts_new();
+}
+
+static void culvert_connection_dispose(GObject *object)
+{
+    culvert_connection_stop(CULVERT_CONNECTION(object));
+    G_OBJECT_CLASS(culvert_connection_parent_class)->dispose(object);
+}
+
+static void culvert_connection_finalize(GObject *object)
+{
+    CulvertConnection *self = CULVERT_CONNECTION(object);
+
+    culvert_profile_free(self->profile);
+    culvert_attempts_free(self->attempts);
+    g_clear_object(&self->gateway);
+    g_clear_error(&self->failure);
+    g_free(self->gateway_peer);
+    g_free(self->ifname);
+    g_free(self->id);
+    G_OBJECT_CLASS(culvert_connection_parent_class)->finalize(object);
+}
+
+static void culvert_connection_class_init(CulvertConnectionClass *klass)
+{
+    GObjectClass *object_class = G_OBJECT_CLASS(klass);
+
+    object_class->dispose = culvert_connection_dispose;
+    object_class->finalize = culvert_connection_finalize;
+    signals[SIGNAL_READY] = g_signal_new("ready", CULVERT_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0,
+                                         NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_GATEWAY_CHANGED] =
+        g_signal_new("gateway-changed", CULVERT_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                     NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_FAILED] = g_signal_new("failed", CULVERT_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0,
+                                          NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_ERROR);
+}
+
+CulvertConnection *culvert_connection_new(CulvertProfile *profile, const char *id,
+                                          const char *ifname)
+{
+    CulvertConnection *self = g_object_new(CULVERT_TYPE_CONNECTION, NULL);
+
+    self->profile = profile;
+    self->id = g_strdup(id);
+    self->ifname = g_strdup(ifname);
+    return self;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-connection.h: one connection while it runs: the tunnel, its device and the decisions
+ * between them. It knows nothing of D-Bus: the service carries its words to NetworkManager.
+ *
+ * Belongs to the main thread.
+ */
+#pragma once
+
+#include "profile/culvert-profile.h"
+
+G_BEGIN_DECLS
+
+#define CULVERT_TYPE_CONNECTION (culvert_connection_get_type())
+G_DECLARE_FINAL_TYPE(CulvertConnection, culvert_connection, CULVERT, CONNECTION, GObject)
+
+/* How long a gateway has to answer. NetworkManager gives a connection 60 seconds at most, and a
+ * person less. */
+#define CULVERT_CONNECTION_DEADLINE_SECONDS 18
+
+/*
+ * Signals, never emitted from within culvert_connection_start().
+ *
+ * "ready": there is a session with a peer, and a device: the dictionaries can be had.
+ * "gateway-changed": the gateway is at another address now: Config is a new one.
+ * "failed" (const GError *error): it is over, for the reason that was logged; to be stopped.
+ */
+
+/* culvert_connection_new: takes `profile` (transfer full), with its secrets. `id` is the
+ * connection's name, for the log; `ifname` the name its device shall have, or NULL. */
+CulvertConnection *culvert_connection_new(CulvertProfile *profile, const char *id,
+                                          const char *ifname);
+
+/* culvert_connection_start: opens the sockets and begins to look for the gateway. Does not block,
+ * and creates no device. Errors, in NM_VPN_PLUGIN_ERROR, say which setting is at fault. */
+gboolean culvert_connection_start(CulvertConnection *self, GError **error);
+
+/* culvert_connection_stop: ends everything and removes the device. Idempotent; the last unref does
+ * it, too. */
+void culvert_connection_stop(CulvertConnection *self);
+
+/* The dictionaries for NetworkManager (see service-config.h), from "ready" on; for the latter two
+ * NULL if that family is not used. (transfer full) */
+GVariant *culvert_connection_build_config(CulvertConnection *self);
+GVariant *culvert_connection_build_ip4_config(CulvertConnection *self);
+GVariant *culvert_connection_build_ip6_config(CulvertConnection *self);
+
+G_END_DECLS

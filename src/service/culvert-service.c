@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-service.c: CulvertService, NMVpnServicePlugin for Culvert.
+ *
+ * What NMVpnServicePlugin wants, and its header does not say (nm-vpn-service-plugin.c of libnm
+ * 1.42): the state becomes STARTING only when connect() has returned, so that nothing may be
+ * emitted in it; STARTED follows from set_config(), set_ip4_config() and set_ip6_config(), in that
+ * order; a call that fails must set its error.
+ */
+#include "config.h"
+
+#include "culvert-service.h"
+
+#include <glib/gi18n-lib.h>
+
+#include "culvert-connection.h"
+
+struct _CulvertService {
+    NMVpnServicePlugin parent;
+
+    CulvertConnection *connection; /* the one that runs, or NULL */
+    guint ask_id;                  /* about to ask for `ask_secret` */
+    char *ask_secret;
+    char *ask_message;
+    gboolean told; /* that a secret is missing; NetworkManager comes back several times */
+};
+
+G_DEFINE_FINAL_TYPE(CulvertService, culvert_service, NM_TYPE_VPN_SERVICE_PLUGIN)
+
+static void set_state(CulvertService *self, NMVpnServiceState state)
+{
+    g_object_set(self, NM_VPN_SERVICE_PLUGIN_STATE, state, NULL);
+}
+
+static void stop(CulvertService *self)
+{
+    g_clear_handle_id(&self->ask_id, g_source_remove);
+    g_clear_pointer(&self->ask_secret, g_free);
+    g_clear_pointer(&self->ask_message, g_free);
+    if (!self->connection)
+        return;
+    g_signal_handlers_disconnect_by_data(self->connection, self);
+    culvert_connection_stop(self->connection);
+    g_clear_object(&self->connection);
+}
+
+/* ---- What the connection reports ------------------------------------------------------------ */
+
+static void send_config(CulvertService *self)
+{
+    g_autoptr(GVariant) config = culvert_connection_build_config(self->connection);
+
+    nm_vpn_service_plugin_set_config(NM_VPN_SERVICE_PLUGIN(self), config);
+}
+
+static void on_ready(CulvertConnection *connection, gpointer user_data)
+{
+    CulvertService *self = user_data;
+    NMVpnServicePlugin *plugin = NM_VPN_SERVICE_PLUGIN(self);
+    g_autoptr(GVariant) ip4 = culvert_connection_build_ip4_config(connection);
+    g_autoptr(GVariant) ip6 = culvert_connection_build_ip6_config(connection);
+
+    send_config(self);
+    if (ip4)
+        nm_vpn_service_plugin_set_ip4_config(plugin, ip4);
+    if (ip6)
+        nm_vpn_service_plugin_set_ip6_config(plugin, ip6);
+    /* So it is already, unless this process had another connection before (--persist), of which
+     * the plugin remembers the families. */
+    set_state(self, NM_VPN_SERVICE_STATE_STARTED);
+}
+
+static void on_gateway_changed(CulvertConnection *connection, gpointer user_data)
+{
+    send_config(user_data);
+}
+
+/* STOPPING comes first: from STARTING, nm_vpn_service_plugin_failure() would stop the plugin, which
+ * emits a second failure. */
+static void on_failed(CulvertConnection *connection, const GError *error, gpointer user_data)
+{
+    CulvertService *self = user_data;
+
+    set_state(self, NM_VPN_SERVICE_STATE_STOPPING);
+    nm_vpn_service_plugin_failure(NM_VPN_SERVICE_PLUGIN(self),
+                                  NM_VPN_PLUGIN_FAILURE_CONNECT_FAILED);
+    stop(self);
+    set_state(self, NM_VPN_SERVICE_STATE_STOPPED);
+}
+
+/* ---- NetworkManager's calls ----------------------------------------------------------------- */
+
+static const char *get_id(NMConnection *connection)
+{
+    const char *id = nm_connection_get_id(connection);
+
+    return id ? id : "?";
+}
+
+/* Gives the caller of a D-Bus method `cause` (transfer full) as a refusal of `connection`. */
+static gboolean refuse(NMConnection *connection, GError *cause, GError **error)
+{
+    int code =
+        cause->domain == NM_VPN_PLUGIN_ERROR ? cause->code : NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS;
+
+    g_warning("Connection “%s” refused: %s", get_id(connection), cause->message);
+    g_set_error_literal(error, NM_VPN_PLUGIN_ERROR, code, cause->message);
+    g_error_free(cause);
+    return FALSE;
+}
+
+static NMSettingVpn *get_setting(NMConnection *connection, GError **error)
+{
+    NMSettingVpn *setting = nm_connection_get_setting_vpn(connection);
+
+    if (!setting)
+        g_set_error_literal(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_INVALID_CONNECTION,
+                            _("The connection has no VPN settings"));
+    return setting;
+}
+
+static CulvertProfile *read_profile(NMConnection *connection, gboolean need_secrets, GError **error)
+{
+    NMSettingVpn *setting = get_setting(connection, error);
+    g_autoptr(GError) cause = NULL;
+    CulvertProfile *profile;
+
+    if (!setting)
+        return NULL;
+    profile = culvert_profile_from_setting(setting, need_secrets, &cause);
+    if (profile)
+        return profile;
+    if (g_error_matches(cause, CULVERT_PROFILE_ERROR, CULVERT_PROFILE_ERROR_MISSING_SECRET))
+        g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
+                    _("%s. It is not stored in the profile, and no secret agent gave it: connect "
+                      "from a desktop session, which can ask for it, or with “nmcli connection "
+                      "up … passwd-file FILE”"),
+                    cause->message);
+    else
+        g_propagate_error(error, g_steal_pointer(&cause));
+    return NULL;
+}
+
+static gboolean start(CulvertService *self, NMConnection *connection, GError **error)
+{
+    GError *cause = NULL;
+    CulvertProfile *profile = read_profile(connection, TRUE, &cause);
+
+    stop(self);
+    if (!profile)
+        return refuse(connection, cause, error);
+    self->connection = culvert_connection_new(profile, get_id(connection),
+                                              nm_connection_get_interface_name(connection));
+    g_signal_connect(self->connection, "ready", G_CALLBACK(on_ready), self);
+    g_signal_connect(self->connection, "gateway-changed", G_CALLBACK(on_gateway_changed), self);
+    g_signal_connect(self->connection, "failed", G_CALLBACK(on_failed), self);
+    if (culvert_connection_start(self->connection, &cause))
+        return TRUE;
+    stop(self);
+    return refuse(connection, cause, error);
+}
+
+static gboolean culvert_service_connect(NMVpnServicePlugin *plugin, NMConnection *connection,
+                                        GError **error)
+{
+    return start(CULVERT_SERVICE(plugin), connection, error);
+}
+
+static gboolean on_ask(gpointer user_data)
+{
+    CulvertService *self = user_data;
+    const char *hints[] = {self->ask_secret, NULL};
+
+    self->ask_id = 0;
+    nm_vpn_service_plugin_secrets_required(NM_VPN_SERVICE_PLUGIN(self), self->ask_message, hints);
+    return G_SOURCE_REMOVE;
+}
+
+/* NetworkManager takes the question only in the state STARTING, hence later. Takes `secret`. */
+static void ask(CulvertService *self, NMConnection *connection, char *secret)
+{
+    stop(self);
+    g_message("Connection “%s” needs the secret “%s”: asking for it", get_id(connection), secret);
+    self->ask_secret = secret;
+    self->ask_message =
+        g_strdup_printf(_("The VPN “%s” needs the secret “%s”"), get_id(connection), secret);
+    self->ask_id = g_idle_add(on_ask, self);
+}
+
+static gboolean culvert_service_connect_interactive(NMVpnServicePlugin *plugin,
+                                                    NMConnection *connection, GVariant *details,
+                                                    GError **error)
+{
+    CulvertService *self = CULVERT_SERVICE(plugin);
+    GError *cause = NULL;
+    g_autoptr(CulvertProfile) profile = read_profile(connection, FALSE, &cause);
+    char *missing;
+
+    if (!profile)
+        return refuse(connection, cause, error);
+    missing = culvert_profile_missing_secret(nm_connection_get_setting_vpn(connection));
+    if (!missing)
+        return start(self, connection, error);
+    ask(self, connection, missing);
+    return TRUE;
+}
+
+static gboolean culvert_service_new_secrets(NMVpnServicePlugin *plugin, NMConnection *connection,
+                                            GError **error)
+{
+    return start(CULVERT_SERVICE(plugin), connection, error);
+}
+
+static gboolean culvert_service_need_secrets(NMVpnServicePlugin *plugin, NMConnection *connection,
+                                             const char **setting_name, GError **error)
+{
+    CulvertService *self = CULVERT_SERVICE(plugin);
+    NMSettingVpn *setting = get_setting(connection, error);
+    g_autofree char *missing = setting ? culvert_profile_missing_secret(setting) : NULL;
+
+    if (!missing)
+        return FALSE;
+    g_log(G_LOG_DOMAIN, self->told ? G_LOG_LEVEL_INFO : G_LOG_LEVEL_MESSAGE,
+          "Connection “%s”: the secret “%s” is not here yet; NetworkManager looks for it where the "
+          "profile says, then asks a secret agent, and fails if there is none",
+          get_id(connection), missing);
+    self->told = TRUE;
+    *setting_name = NM_SETTING_VPN_SETTING_NAME;
+    return TRUE;
+}
+
+static gboolean culvert_service_disconnect(NMVpnServicePlugin *plugin, GError **error)
+{
+    CulvertService *self = CULVERT_SERVICE(plugin);
+
+    g_message("Disconnected");
+    stop(self);
+    return TRUE;
+}
+
+/* ---- Object --------------------------------------------------------------------------------- */
+
+static void culvert_service_init(CulvertService *self)
+{
+}
+
+static void culvert_service_dispose(GObject *object)
+{
+    stop(CULVERT_SERVICE(object));
+    G_OBJECT_CLASS(culvert_service_parent_class)->dispose(object);
+}
+
+static void culvert_service_class_init(CulvertServiceClass *klass)
+{
+    NMVpnServicePluginClass *plugin_class = NM_VPN_SERVICE_PLUGIN_CLASS(klass);
+
+    G_OBJECT_CLASS(klass)->dispose = culvert_service_dispose;
+    plugin_class->connect = culvert_service_connect;
+    plugin_class->connect_interactive = culvert_service_connect_interactive;
+    plugin_class->need_secrets = culvert_service_need_secrets;
+    plugin_class->new_secrets = culvert_service_new_secrets;
+    plugin_class->disconnect = culvert_service_disconnect;
+}
+
+CulvertService *culvert_service_new(const char *bus_name, gboolean persist, GError **error)
+{
+    return g_initable_new(CULVERT_TYPE_SERVICE, NULL, error,
+                          NM_VPN_SERVICE_PLUGIN_DBUS_SERVICE_NAME, bus_name,
+                          NM_VPN_SERVICE_PLUGIN_DBUS_WATCH_PEER, !persist, NULL);
+}
