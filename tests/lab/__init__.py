@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The laboratory: hosts in namespaces of their own, one of them a desktop with the real
+NetworkManager, another a WireGuard gateway. Nothing of it is visible on the machine that runs it,
+and all of it ends with the program that started it.
+
+    with Lab() as lab:
+        desktop = lab.add_desktop("desktop", stage=...)
+        gateway = lab.add_gateway("gateway")
+        lab.link(desktop, gateway, v4="192.0.2.0/24", v6="2001:db8::/64")
+        desktop.start(); gateway.start()
+        desktop.nmcli("connection", "import", "type", "culvert", "file", "office.conf")
+
+lab.py: Lab · host.py: Host · desktop.py: Desktop · gateway.py: Gateway · wireguard.py: keys and
+.conf files · stage.py: an installation in a folder · wait.py: waiting with a deadline.
+"""
+
+from .desktop import Desktop
+from .gateway import Gateway
+from .host import CommandError, Host, LabError
+from .lab import Lab
+from .wait import wait_for
+from .wireguard import Conf, KeyPair, generate_psk
+
+__all__ = ["CommandError", "Conf", "Desktop", "Gateway", "Host", "KeyPair", "Lab", "LabError",
+           "generate_psk", "wait_for"]

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Lab: the hosts of one experiment and the cables between them."""
+
+import ipaddress
+import os
+import shutil
+import subprocess
+import tempfile
+
+from .desktop import Desktop
+from .gateway import Gateway
+from .host import Host, LabError
+
+
+class Lab:
+    """A context manager: at its end nothing is left, except, if told so, the logs.
+
+    `out` is the folder for the logs; without one they are in a temporary folder and removed
+    with the lab."""
+
+    def __init__(self, out=None):
+        if os.geteuid() != 0:
+            raise LabError("the lab makes network namespaces: run it as root")
+        self._temporary = tempfile.mkdtemp(prefix="culvert-lab-") if out is None else None
+        self.out = str(out or self._temporary)
+        os.makedirs(self.out, exist_ok=True)
+        self.hosts = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.close()
+
+    def close(self):
+        while self.hosts:
+            self.hosts.pop().close()
+        if self._temporary:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def keep_logs(self):
+        """Leaves the logs where they are; returns the folder."""
+        self._temporary = None
+        return self.out
+
+    def _add(self, host):
+        self.hosts.append(host)
+        return host
+
+    def add_host(self, name):
+        return self._add(Host(name, self.out))
+
+    def add_desktop(self, name, stage):
+        return self._add(Desktop(name, self.out, stage))
+
+    def add_gateway(self, name, **kwargs):
+        return self._add(Gateway(name, self.out, **kwargs))
+
+    def link(self, a, b, *networks, names=("wan0", "wan0")):
+        """A cable between two hosts. In each of `networks`, like "192.0.2.0/24", `a` gets the
+        second address, `b` the first. A Desktop's NetworkManager configures its own end."""
+        # Both ends are made inside: the cable is never seen on the machine itself.
+        subprocess.run(["nsenter", f"--net=/proc/{a.pid}/ns/net", "ip", "link", "add", names[0],
+                        "type", "veth", "peer", "name", names[1], "netns", str(b.pid)], check=True)
+        for host, name, number in ((a, names[0], 2), (b, names[1], 1)):
+            addresses = [address_in(network, number) for network in networks]
+            host.connect(name, addresses, [address_in(network, 1) for network in networks])
+
+
+def address_in(network, number):
+    """The address with this number, and the prefix length, of a network."""
+    network = ipaddress.ip_network(network)
+    return ipaddress.ip_interface(f"{network[number]}/{network.prefixlen}")
