@@ -108,11 +108,18 @@ static GLogWriterOutput write_message(GLogLevelFlags level, const GLogField *fie
     return G_LOG_WRITER_HANDLED;
 }
 
+/* Where a container has neither, messages would be lost. */
+static gboolean have_syslog(void)
+{
+    return access("/run/systemd/journal/socket", W_OK) == 0 || access("/dev/log", W_OK) == 0;
+}
+
 void culvert_service_log_init(gboolean debug)
 {
     service_log.level =
         debug ? LOG_DEBUG : culvert_service_log_parse_level(g_getenv("NM_VPN_LOG_LEVEL"));
-    service_log.to_syslog = !debug && g_strcmp0(g_getenv("NM_VPN_LOG_SYSLOG"), "1") == 0;
+    service_log.to_syslog =
+        !debug && g_strcmp0(g_getenv("NM_VPN_LOG_SYSLOG"), "1") == 0 && have_syslog();
     if (service_log.to_syslog)
         openlog(LOG_IDENTIFIER, LOG_PID, LOG_DAEMON);
     g_log_set_writer_func(write_message, NULL, NULL);

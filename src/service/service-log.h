@@ -15,7 +15,8 @@ G_BEGIN_DECLS
 /* culvert_service_log_init: sends all messages of this process to its log, once, before any other
  * thread. NetworkManager says in the environment how much it wants: NM_VPN_LOG_LEVEL, a syslog
  * level from 0 to 7 (5, "notice", if missing), and where: NM_VPN_LOG_SYSLOG=1, the journal or
- * syslog; otherwise standard error. `debug` overrides both: everything, to standard error. */
+ * syslog if there is one; otherwise standard error. `debug` overrides both: everything, to standard
+ * error. */
 void culvert_service_log_init(gboolean debug);
 
 /* culvert_service_log_parse_level: the syslog level in `text`; 5 if it is NULL or none. */
