@@ -15,6 +15,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -54,10 +55,10 @@ static _Noreturn void cannot(const char *what)
     abort();
 }
 
-static gpointer load_algorithms(gpointer unused)
-{
-    static Algorithms all;
+static Algorithms all;
 
+static void load_algorithms(void)
+{
     all.hash = EVP_MD_fetch(NULL, "BLAKE2S-256", NULL);
     all.mac = EVP_MAC_fetch(NULL, "BLAKE2SMAC", NULL);
     all.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
@@ -65,14 +66,14 @@ static gpointer load_algorithms(gpointer unused)
     all.aead = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
     if (!all.hash || !all.mac || !all.hmac || !all.stream || !all.aead)
         cannot("offer the algorithms of WireGuard");
-    return &all;
 }
 
 static const Algorithms *algorithms(void)
 {
-    static GOnce once = G_ONCE_INIT;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    return g_once(&once, load_algorithms, NULL);
+    pthread_once(&once, load_algorithms);
+    return &all;
 }
 
 /* ---- Secrets -------------------------------------------------------------------------------- */
@@ -90,21 +91,24 @@ static gsize secret_heap_size(void)
     return size;
 }
 
-static gpointer make_secret_heap(gpointer unused)
+static gboolean have_secret_heap;
+
+static void make_secret_heap(void)
 {
     /* Somebody else in the process may have made it: it is the process's. If locking fails, the
      * heap still has guard pages and is left out of core dumps. */
     if (!CRYPTO_secure_malloc_initialized())
         (void) CRYPTO_secure_malloc_init(secret_heap_size(), SECRET_HEAP_BLOCK);
-    return GINT_TO_POINTER(CRYPTO_secure_malloc_initialized());
+    have_secret_heap = CRYPTO_secure_malloc_initialized() != 0;
 }
 
 gpointer wg_secret_alloc0(gsize size)
 {
-    static GOnce once = G_ONCE_INIT;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     gpointer secret = NULL;
 
-    if (g_once(&once, make_secret_heap, NULL))
+    pthread_once(&once, make_secret_heap);
+    if (have_secret_heap)
         secret = OPENSSL_secure_malloc(size);
     if (!secret)
         return g_malloc0(size);

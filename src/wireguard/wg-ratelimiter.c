@@ -8,6 +8,7 @@
  */
 #include "wg-ratelimiter.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #define COST (WG_SECOND / WG_RATELIMIT_PER_SECOND)
@@ -59,15 +60,17 @@ static gboolean source_equal(gconstpointer a, gconstpointer b)
     return left->network == right->network && left->family == right->family;
 }
 
+static void make_salt(void)
+{
+    wg_random(&salt, sizeof salt);
+}
+
 WgRatelimiter *wg_ratelimiter_new(void)
 {
-    static gsize salted = 0;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     WgRatelimiter *limiter = g_new0(WgRatelimiter, 1);
 
-    if (g_once_init_enter(&salted)) {
-        wg_random(&salt, sizeof salt);
-        g_once_init_leave(&salted, 1);
-    }
+    pthread_once(&once, make_salt);
     limiter->buckets = g_hash_table_new_full(source_hash, source_equal, NULL, g_free);
     g_queue_init(&limiter->by_use);
     return limiter;
