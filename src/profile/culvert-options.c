@@ -224,17 +224,6 @@ static gboolean prefix_equal(const WgPrefix *a, const WgPrefix *b)
            memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
 }
 
-static gboolean find_prefix(GArray *list, const WgPrefix *prefix, guint *index)
-{
-    for (guint i = 0; i < list->len; i++) {
-        if (prefix_equal(&g_array_index(list, WgPrefix, i), prefix)) {
-            *index = i;
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
 static gboolean prefix_from_text(WgPrefix *prefix, const char *item, GError **error)
 {
     g_autofree char *quoted = NULL;
@@ -253,14 +242,12 @@ static gboolean parse_prefix(const CulvertOption *option, const char *item, gpoi
 {
     GArray *list = *(GArray **) field(option, object);
     WgPrefix prefix;
-    guint index;
 
     if (!prefix_from_text(&prefix, item, error))
         return FALSE;
     if (option->type == CULVERT_TYPE_PREFIX)
         culvert_text_mask_prefix(&prefix);
-    if (!find_prefix(list, &prefix, &index))
-        g_array_append_val(list, prefix);
+    g_array_append_val(list, prefix);
     return TRUE;
 }
 
@@ -294,25 +281,20 @@ gboolean culvert_option_remove_item(const CulvertOption *option, const char *ite
 {
     GArray *list = *(GArray **) field(option, object);
     WgPrefix prefix;
-    guint index;
 
     g_return_val_if_fail(option->type == CULVERT_TYPE_PREFIX, FALSE);
 
     if (!prefix_from_text(&prefix, item, error))
         return FALSE;
     culvert_text_mask_prefix(&prefix);
-    if (find_prefix(list, &prefix, &index))
-        g_array_remove_index(list, index);
+    for (guint i = list->len; i-- > 0;) {
+        if (prefix_equal(&g_array_index(list, WgPrefix, i), &prefix))
+            g_array_remove_index(list, i);
+    }
     return TRUE;
 }
 
 /* ---- Names ---------------------------------------------------------------------------------- */
-
-static void add_string(GPtrArray *list, const char *text)
-{
-    if (!g_ptr_array_find_with_equal_func(list, text, g_str_equal, NULL))
-        g_ptr_array_add(list, g_strdup(text));
-}
 
 /* What looks like an address must be one; everything else is a domain, as for wg-quick. */
 static gboolean parse_dns(const CulvertOption *option, const char *item, gpointer object,
@@ -328,14 +310,14 @@ static gboolean parse_dns(const CulvertOption *option, const char *item, gpointe
         if (strchr(item, '/') || !culvert_text_parse_prefix(item, &address))
             return fault(error, _("“%s” is not the address of a name server"), quoted);
         inet_ntop(address.family, address.addr, text, sizeof(text));
-        add_string(profile->dns, text);
+        g_ptr_array_add(profile->dns, g_strdup(text));
         return TRUE;
     }
     if (g_str_equal(item, "~."))
         item = "~";
     if (!culvert_text_is_domain(item))
         return fault(error, _("“%s” is neither the address of a name server nor a domain"), quoted);
-    add_string(profile->search, item);
+    g_ptr_array_add(profile->search, g_strdup(item));
     return TRUE;
 }
 
@@ -346,7 +328,6 @@ static gboolean parse_endpoint(const CulvertOption *option, const char *item, gp
     g_autofree char *quoted = culvert_text_quote(item);
     g_autofree char *host = NULL;
     g_autofree char *port = NULL;
-    g_autofree char *endpoint = NULL;
     guint32 number;
 
     if (!culvert_text_split_endpoint(item, &host, &port))
@@ -357,8 +338,7 @@ static gboolean parse_endpoint(const CulvertOption *option, const char *item, gp
     if (!culvert_text_parse_number(port, option->max, &number) || number < option->min)
         return fault(error, _("“%s” does not end in a port from %u to %u"), quoted, option->min,
                      option->max);
-    endpoint = culvert_text_join_endpoint(host, number);
-    add_string(list, endpoint);
+    g_ptr_array_add(list, culvert_text_join_endpoint(host, number));
     return TRUE;
 }
 

@@ -7,6 +7,7 @@
 #include "culvert-profile.h"
 
 #include <glib/gi18n-lib.h>
+#include <string.h>
 
 #include "culvert-check.h"
 #include "culvert-options.h"
@@ -94,29 +95,40 @@ static gboolean blame(CulvertBlame *out, const char *key, guint peer, CulvertPro
     return FALSE;
 }
 
+static guint key_hash(gconstpointer key)
+{
+    guint hash;
+
+    memcpy(&hash, ((const WgKey *) key)->bytes, sizeof(hash));
+    return hash;
+}
+
+static gboolean key_equal(gconstpointer a, gconstpointer b)
+{
+    return wg_equal(a, b, sizeof(WgKey));
+}
+
+/* `seen` holds the keys of the peers before this one. */
 static gboolean check_peer(const CulvertProfile *profile, guint index, const WgKey *own,
-                           CulvertBlame *out)
+                           GHashTable *seen, CulvertBlame *out)
 {
     const CulvertProfilePeer *peer = g_ptr_array_index(profile->peers, index);
 
     if (wg_key_is_zero(&peer->public_key))
         return blame(out, "public-key", index, CULVERT_PROFILE_ERROR_MISSING,
                      _("this setting is missing: each peer needs it"));
-    if (own && wg_equal(own, &peer->public_key, sizeof(*own)))
+    if (own && key_equal(own, &peer->public_key))
         return blame(out, "public-key", index, CULVERT_PROFILE_ERROR_INVALID,
                      _("this is the public key of this computer: expected is the peer's"));
-    for (guint i = 0; i < index; i++) {
-        const CulvertProfilePeer *other = g_ptr_array_index(profile->peers, i);
-
-        if (wg_equal(&other->public_key, &peer->public_key, sizeof(WgKey)))
-            return blame(out, "public-key", index, CULVERT_PROFILE_ERROR_INVALID,
-                         _("an earlier peer has the same key: make them one peer"));
-    }
+    if (!g_hash_table_add(seen, (gpointer) &peer->public_key))
+        return blame(out, "public-key", index, CULVERT_PROFILE_ERROR_INVALID,
+                     _("an earlier peer has the same key: make them one peer"));
     return TRUE;
 }
 
 gboolean culvert_profile_check(const CulvertProfile *profile, CulvertBlame *out)
 {
+    g_autoptr(GHashTable) seen = g_hash_table_new(key_hash, key_equal);
     WgKey own;
 
     if (profile->mtu != 0 && profile->mtu < IPV6_MTU_MIN &&
@@ -130,7 +142,7 @@ gboolean culvert_profile_check(const CulvertProfile *profile, CulvertBlame *out)
     if (profile->private_key)
         wg_key_public(&own, profile->private_key);
     for (guint i = 0; i < profile->peers->len; i++) {
-        if (!check_peer(profile, i, profile->private_key ? &own : NULL, out))
+        if (!check_peer(profile, i, profile->private_key ? &own : NULL, seen, out))
             return FALSE;
     }
     return TRUE;

@@ -66,9 +66,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CulvertProfile, culvert_profile_free)
 
 CulvertProfilePeer *culvert_profile_add_peer(CulvertProfile *profile); /* borrowed */
 
-/* culvert_profile_from_setting: reads vpn.data and vpn.secrets, checking everything. Secrets may
- * be missing unless `need_secrets`; then MISSING_SECRET names the first one. Otherwise INVALID or
- * MISSING: the message begins with the key at fault, "peerN-" and all. */
+/* culvert_profile_from_setting: reads vpn.data and vpn.secrets, checking everything. With
+ * `need_secrets` it is about to be used: there must be an address, and all secrets (MISSING_SECRET
+ * names the first that is not there). The message begins with the key at fault, "peerN-" and all.
+ */
 CulvertProfile *culvert_profile_from_setting(NMSettingVpn *setting, gboolean need_secrets,
                                              GError **error);
 

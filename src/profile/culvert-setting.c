@@ -275,11 +275,18 @@ static gboolean check_addresses(const CulvertProfile *profile, GError **error)
         return fail(error, CULVERT_PROFILE_ERROR_INVALID, "address",
                     _("there is more than one %s address: put the others into %s"),
                     n4 > 1 ? "IPv4" : "IPv6", n4 > 1 ? "ipv4.addresses" : "ipv6.addresses");
-    if (n4 + n6 == 0 && profile->device_type == CULVERT_DEVICE_TUN)
-        return fail(error, CULVERT_PROFILE_ERROR_MISSING, "address",
-                    _("this setting is missing: give this computer's address in the tunnel, like "
-                      "192.0.2.1/24"));
     return TRUE;
+}
+
+/* Only asked when the connection is about to be used: a profile may be unfinished before. An
+ * Ethernet device may get its address from the other side. */
+static gboolean check_has_address(const CulvertProfile *profile, GError **error)
+{
+    if (profile->addresses->len > 0 || profile->device_type == CULVERT_DEVICE_TAP)
+        return TRUE;
+    return fail(error, CULVERT_PROFILE_ERROR_MISSING, "address",
+                _("this setting is missing: give this computer's address in the tunnel, like "
+                  "192.0.2.1/24"));
 }
 
 static gboolean check_rules(const CulvertProfile *profile, GError **error)
@@ -321,7 +328,8 @@ CulvertProfile *culvert_profile_from_setting(NMSettingVpn *setting, gboolean nee
     if (!read_data(profile, setting, error) || !read_secrets(profile, setting, error) ||
         !check_addresses(profile, error) || !check_rules(profile, error))
         return NULL;
-    if (need_secrets && !check_secrets(profile, setting, error))
+    if (need_secrets &&
+        (!check_has_address(profile, error) || !check_secrets(profile, setting, error)))
         return NULL;
     return g_steal_pointer(&profile);
 }

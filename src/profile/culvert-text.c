@@ -15,7 +15,7 @@
 
 /* A run of this many base64 characters may be a key that went astray, whole or in part. No address
  * has one, and a host name hardly ever. */
-#define KEY_RUN 24
+#define KEY_RUN 20
 
 /* RFC 1035, 2.3.4: a name has at most 253 characters when written without the final dot, a label
  * at most 63. */
@@ -24,7 +24,7 @@
 
 static gboolean is_base64(char c)
 {
-    return g_ascii_isalnum(c) || c == '+' || c == '/';
+    return g_ascii_isalnum(c) || c == '+' || c == '/' || c == '=';
 }
 
 /* Leaves out what may be a key. */
@@ -37,7 +37,7 @@ static void append_without_keys(GString *out, const char *text)
             run++;
         if (run >= KEY_RUN) {
             g_string_append(out, "…");
-            text += run + strspn(text + run, "=");
+            text += run;
             continue;
         }
         run = MAX(run, 1);
