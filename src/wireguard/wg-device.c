@@ -366,9 +366,12 @@ gint64 wg_device_run(WgDevice *device, gint64 now, gint64 real_us)
         while (run_peer(g_ptr_array_index(device->peers, i), now, real_us))
             ;
     pthread_mutex_lock(&device->lock);
+    /* What the run itself wanted has been done; wants of now must wake us again. */
+    device->has_work = FALSE;
     for (guint i = 0; i < device->peers->len; i++) {
         WgPeer *peer = g_ptr_array_index(device->peers, i);
 
+        device->has_work |= peer->work != 0;
         next = MIN(next, peer->work ? now : wg_timers_next(&peer->timers));
     }
     device->next_run = MIN(device->next_run, next);

@@ -166,7 +166,8 @@ void wg_device_get_stats(WgDevice *device, WgDeviceStats *stats); /* [any] */
 
 /* wg_device_receive: takes a datagram of type initiation, response or cookie reply. `under_load`:
  * the caller's queue is long; strangers then have to prove their address first (paper 5.3).
- * Answers come out of wg_device_pop(). [control] */
+ * Answers come out of wg_device_pop(). Call wg_device_run() after the last of a batch: this asks
+ * for no wake-up. [control] */
 void wg_device_receive(WgDevice *device, const guint8 *datagram, gsize len,
                        const WgEndpoint *source, gboolean under_load, gint64 now);
 
