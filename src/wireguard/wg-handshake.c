@@ -95,6 +95,21 @@ static gboolean write_initiation(WgPeer *peer, WgHandshake *handshake, WgInitiat
     return TRUE;
 }
 
+static gboolean sent_lately(const WgPeer *peer, gint64 now)
+{
+    return peer->handshake_sent != G_MININT64 && now - peer->handshake_sent < WG_REKEY_TIMEOUT;
+}
+
+/* A response counts as sent, too: if it is lost, no retransmission of ours is under way, and what
+ * is staged would wait for the next packet. */
+static void initiate_later(WgPeer *peer)
+{
+    pthread_mutex_lock(&peer->device->lock);
+    if (peer->staged.length > 0)
+        wg_timers_initiation_delayed(&peer->timers, peer->handshake_sent + WG_REKEY_TIMEOUT);
+    pthread_mutex_unlock(&peer->device->lock);
+}
+
 void wg_handshake_initiate(WgPeer *peer, gboolean force, gint64 now, gint64 real_us)
 {
     WgDevice *device = peer->device;
@@ -108,9 +123,10 @@ void wg_handshake_initiate(WgPeer *peer, gboolean force, gint64 now, gint64 real
     if (!device->up || !device->private_key || !has_endpoint ||
         wg_key_is_zero(&peer->secrets->static_shared))
         return;
-    if (!force && peer->handshake_sent != G_MININT64 &&
-        now - peer->handshake_sent < WG_REKEY_TIMEOUT)
+    if (!force && sent_lately(peer, now)) {
+        initiate_later(peer);
         return;
+    }
 
     handshake = wg_secret_new0(WgHandshake);
     if (!write_initiation(peer, handshake, &message, real_us)) {

@@ -192,8 +192,8 @@ void wg_device_push(WgDevice *device, WgOutputType type, WgPeer *peer, const WgE
 
 /* ---- Handshakes (wg-handshake.c), all [control] --------------------------------------------- */
 
-/* wg_handshake_initiate: sends an initiation, unless one was sent within REKEY_TIMEOUT and not
- * `force`. */
+/* wg_handshake_initiate: sends an initiation. Without `force` not within REKEY_TIMEOUT of the last
+ * one, or of a response: then later, if packets wait for it. */
 void wg_handshake_initiate(WgPeer *peer, gboolean force, gint64 now, gint64 real_us);
 
 /* wg_timestamp: writes the TAI64N label of the wall clock, always greater than `last`, and

@@ -80,6 +80,12 @@ void wg_timers_initiation_sent(WgTimers *timers, gint64 now)
         timers->retransmit = now + WG_REKEY_TIMEOUT + jitter();
 }
 
+void wg_timers_initiation_delayed(WgTimers *timers, gint64 earliest)
+{
+    if (timers->up && timers->retransmit == NEVER)
+        timers->retransmit = earliest + jitter();
+}
+
 void wg_timers_handshake_complete(WgTimers *timers, gint64 now)
 {
     timers->retransmit = NEVER;

@@ -51,6 +51,8 @@ void wg_timers_authenticated_sent(WgTimers *timers, gint64 now);
 void wg_timers_authenticated_received(WgTimers *timers, gint64 now);
 void wg_timers_authenticated_traversal(WgTimers *timers, gint64 now);
 void wg_timers_initiation_sent(WgTimers *timers, gint64 now);
+/* wg_timers_initiation_delayed: one is wanted, but may not be sent before `earliest`. */
+void wg_timers_initiation_delayed(WgTimers *timers, gint64 earliest);
 void wg_timers_handshake_complete(WgTimers *timers, gint64 now);
 void wg_timers_session_derived(WgTimers *timers, gint64 now);
 
