@@ -115,13 +115,18 @@ void wg_handshake_initiate(WgPeer *peer, gboolean force, gint64 now, gint64 real
     WgDevice *device = peer->device;
     WgInitiation message = {.type = WG_TYPE_INITIATION};
     WgHandshake *handshake;
-    gboolean has_endpoint;
+    gboolean has_endpoint, running;
 
     pthread_mutex_lock(&device->lock);
     has_endpoint = wg_peer_has_endpoint_locked(peer);
+    running = peer->timers.retransmit != G_MAXINT64;
     pthread_mutex_unlock(&device->lock);
     if (!device->up || !device->private_key || !has_endpoint ||
         wg_key_is_zero(&peer->secrets->static_shared))
+        return;
+    /* Its retransmissions are the timer's, which counts them: packets that keep coming must not
+     * keep us from giving up. */
+    if (!force && running)
         return;
     if (!force && sent_lately(peer, now)) {
         initiate_later(peer);
