@@ -208,8 +208,10 @@ void wg_device_set_up(WgDevice *device, gboolean up)
         else
             wg_timers_stop(&peer->timers);
         pthread_mutex_unlock(&device->lock);
-        if (!up)
+        if (!up) {
             wg_peer_drop_sessions(peer);
+            peer->handshake_sent = G_MININT64; /* up again, we may ask at once */
+        }
     }
     wg_device_wake(device);
 }
