@@ -308,7 +308,7 @@ static void do_due(WgPeer *peer, WgDue due, gint64 now, gint64 real_us)
     if (due & WG_DUE_GIVE_UP)
         give_up(peer);
     if (due & WG_DUE_ZERO_KEYS)
-        wg_peer_drop_sessions(peer);
+        wg_peer_wipe_keys(peer);
     if (due & WG_DUE_INITIATION)
         wg_handshake_initiate(peer, FALSE, now, real_us);
     if (due & WG_DUE_KEEPALIVE)

@@ -222,14 +222,21 @@ void wg_peer_clear_handshake(WgPeer *peer)
     wg_secret_free(handshake, sizeof *handshake);
 }
 
-void wg_peer_drop_sessions(WgPeer *peer)
+void wg_peer_wipe_keys(WgPeer *peer)
 {
     wg_peer_clear_handshake(peer);
     pthread_mutex_lock(&peer->device->lock);
     wg_keypairs_clear_locked(peer);
-    wg_peer_purge_staged_locked(peer);
     pthread_mutex_unlock(&peer->device->lock);
     wg_device_push(peer->device, WG_OUTPUT_KEYS_GONE, peer, NULL, NULL, 0, 0);
+}
+
+void wg_peer_drop_sessions(WgPeer *peer)
+{
+    wg_peer_wipe_keys(peer);
+    pthread_mutex_lock(&peer->device->lock);
+    wg_peer_purge_staged_locked(peer);
+    pthread_mutex_unlock(&peer->device->lock);
     wg_device_wake(peer->device);
 }
 

@@ -130,6 +130,9 @@ void wg_peer_purge_staged_locked(WgPeer *peer);
 /* wg_peer_clear_handshake: forgets a running initiation. [control] */
 void wg_peer_clear_handshake(WgPeer *peer);
 
+/* wg_peer_wipe_keys: of sessions and of a running initiation. What is staged stays. [control] */
+void wg_peer_wipe_keys(WgPeer *peer);
+
 /* wg_peer_set_endpoint_locked: a datagram of the peer's arrived from there; TRUE: call
  * wg_device_wake() once unlocked. */
 gboolean wg_peer_set_endpoint_locked(WgPeer *peer, const WgEndpoint *endpoint);
