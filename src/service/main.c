@@ -82,7 +82,6 @@ static int run(const Options *options)
         return EXIT_FAILURE;
     }
     bus = nm_vpn_service_plugin_get_connection(NM_VPN_SERVICE_PLUGIN(service));
-    g_dbus_connection_set_exit_on_close(bus, FALSE);
     g_signal_connect(bus, "closed", G_CALLBACK(on_bus_closed), loop);
     g_signal_connect_swapped(service, "quit", G_CALLBACK(g_main_loop_quit), loop);
 

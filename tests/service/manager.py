@@ -101,7 +101,8 @@ class Service:
         self.process = computer.spawn(
             PROGRAM, *(options if name else ("--bus-name", self.name, *options)),
             log=self.log_name,
-            env={"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **(env or {})})
+            env={"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+                 "G_DEBUG": "fatal-criticals", **(env or {})})
         owner = iterate(self._owner, f"{self.name} to appear: {self.log()}")
         self.pid = (set(computer.pids("nm-culvert-service")) - before).pop()
         self.bus.signal_subscribe(owner, INTERFACE, None, PATH, None,

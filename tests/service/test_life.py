@@ -84,6 +84,7 @@ def test_bus_vanishes(world):
     try:
         assert service.wait_exit() == 0
         assert world.computer.devices() == []
+        assert "The D-Bus connection is gone" in service.log()
     finally:
         world.computer.start_bus()
 
