@@ -174,9 +174,10 @@ static gboolean key_from_text(WgKey *key, const char *text, GError **error)
         return TRUE;
     if (length != WG_KEY_BASE64_SIZE - 1)
         return fault(error,
-                     ngettext("this is not a key: it has %u character, a key has 44 of base64",
-                              "this is not a key: it has %u characters, a key has 44 of base64",
-                              length),
+                     g_dngettext(GETTEXT_PACKAGE,
+                                 "this is not a key: it has %u character, a key has 44 of base64",
+                                 "this is not a key: it has %u characters, a key has 44 of base64",
+                                 length),
                      length);
     return fault(error, _("this is not a key: its 44 characters are not base64 of 32 bytes"));
 }
