@@ -244,10 +244,14 @@ static void test_unconfirmed_rekey(void)
 
     converse(a, b);
     net_advance(net, 20 * WG_SECOND);
+    initiate_now(a, b);
+    net_advance(net, 20 * WG_SECOND);
+    g_assert_nonnull(host_peer(b, a)->previous);
     net_set_filter(net, drop_data_from, a);
     initiate_now(a, b);
-    g_assert_cmpuint(b->sent[WG_TYPE_RESPONSE], ==, 2);
+    g_assert_cmpuint(b->sent[WG_TYPE_RESPONSE], ==, 3);
     g_assert_nonnull(host_peer(b, a)->next);
+    g_assert_null(host_peer(b, a)->previous); /* three sessions are never alive */
     WgKeypair *old = host_peer(b, a)->current;
     g_assert_cmpint(host_send(b, "10.0.0.2", "10.0.0.1", 60, 2), ==, WG_OK);
     g_assert_true(host_got(a, 60, 2));
@@ -485,6 +489,61 @@ static void test_changed_bytes_with_mac(void)
     }
     assert_unmoved(&before, b, a);
     g_assert_cmpuint(device_stats(b).dropped_mac1, ==, 0);
+    wg_cookie_maker_clear(&maker);
+}
+
+/* A response that only looks right does not spoil the handshake for the one that is. */
+static void test_forged_response(void)
+{
+    PAIR;
+    const Datagram *original;
+    WgCookieMaker maker;
+
+    wg_cookie_maker_init(&maker, &a->public_key);
+    net_set_filter(net, drop_type, GUINT_TO_POINTER(WG_TYPE_RESPONSE));
+    initiate_now(a, b);
+    net_set_filter(net, NULL, NULL);
+    original = net_last(net, b, WG_TYPE_RESPONSE);
+    for (gsize at = 8; at < WG_RESPONSE_SIZE - 2 * WG_MAC_SIZE; at++) {
+        g_autofree guint8 *copy = g_memdup2(original->data, original->len);
+
+        copy[at] ^= 0x20;
+        wg_cookie_add_macs(&maker, copy, original->len, net->now);
+        net_inject(net, &b->address, &a->address, copy, original->len);
+    }
+    g_assert_cmpuint(device_stats(a).dropped_handshake, ==, WG_RESPONSE_SIZE - 2 * WG_MAC_SIZE - 8);
+    net_replay(net, original);
+    g_assert_cmpuint(a->outputs[WG_OUTPUT_SESSION], ==, 1);
+    wg_cookie_maker_clear(&maker);
+}
+
+/* Reserved bits and lengths are outside what is encrypted; only the rules forbid them. */
+static void test_reserved_and_length(void)
+{
+    PAIR;
+    guint8 message[WG_INITIATION_SIZE + 1] = {0};
+    const Datagram *original;
+    WgCookieMaker maker;
+
+    wg_cookie_maker_init(&maker, &b->public_key);
+    net_set_filter(net, drop_all, NULL);
+    initiate_now(a, b);
+    net_set_filter(net, NULL, NULL);
+    original = net_last(net, a, WG_TYPE_INITIATION);
+    memcpy(message, original->data, original->len);
+    for (guint bit = 0; bit < 24; bit++) {
+        message[1 + bit / 8] = (guint8) (1 << bit % 8);
+        wg_cookie_add_macs(&maker, message, WG_INITIATION_SIZE, net->now);
+        net_inject(net, &a->address, &b->address, message, WG_INITIATION_SIZE);
+        message[1 + bit / 8] = 0;
+    }
+    g_assert_cmpuint(device_stats(b).dropped_malformed, ==, 24);
+    wg_cookie_add_macs(&maker, message, WG_INITIATION_SIZE + 1, net->now);
+    net_inject(net, &a->address, &b->address, message, WG_INITIATION_SIZE + 1);
+    g_assert_cmpuint(device_stats(b).dropped_malformed, ==, 25);
+    net_replay(net, original);
+    g_assert_cmpuint(b->sent[WG_TYPE_RESPONSE], ==, 1);
+    g_assert_cmpuint(device_stats(b).dropped_malformed, ==, 25);
     wg_cookie_maker_clear(&maker);
 }
 
@@ -863,6 +922,8 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-device/noise-on-the-wire", test_noise_on_the_wire);
     g_test_add_func("/wg-device/changed-bytes", test_changed_bytes);
     g_test_add_func("/wg-device/changed-bytes-with-mac", test_changed_bytes_with_mac);
+    g_test_add_func("/wg-device/forged-response", test_forged_response);
+    g_test_add_func("/wg-device/reserved-and-length", test_reserved_and_length);
     g_test_add_func("/wg-device/strangers", test_strangers);
     g_test_add_func("/wg-device/replayed-initiation", test_replayed_initiation);
     g_test_add_func("/wg-device/flood", test_flood);

@@ -251,6 +251,30 @@ static void test_reorder(void)
     g_assert_cmpuint(peer_stats(b, a).dropped_replayed, ==, 51);
 }
 
+/* The header's reserved bits are not authenticated, only forbidden. */
+static void test_reserved(void)
+{
+    PAIR;
+    const Datagram *datagram;
+    g_autofree guint8 *copy = NULL;
+
+    converse(a, b);
+    net_set_filter(net, hold_all, NULL);
+    host_send(a, "10.0.0.1", "10.0.0.2", 60, 1);
+    net_set_filter(net, NULL, NULL);
+    datagram = net_last(net, a, 0);
+    copy = g_memdup2(datagram->data, datagram->len);
+    for (guint bit = 0; bit < 24; bit++) {
+        copy[1 + bit / 8] = (guint8) (1 << bit % 8);
+        net_inject(net, &a->address, &b->address, copy, datagram->len);
+        g_assert_cmpint(b->last_verdict, ==, WG_MALFORMED);
+        copy[1 + bit / 8] = 0;
+    }
+    g_assert_cmpuint(device_stats(b).dropped_malformed, ==, 24);
+    net_release(net, 0);
+    g_assert_true(host_got(b, 60, 1));
+}
+
 /* A counter so far ahead that the window moves is not believed before the tag is checked. */
 static void test_forged_counter(void)
 {
@@ -614,6 +638,7 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-transport/staged", test_staged);
     g_test_add_func("/wg-transport/staged-apart", test_staged_apart);
     g_test_add_func("/wg-transport/reorder", test_reorder);
+    g_test_add_func("/wg-transport/reserved", test_reserved);
     g_test_add_func("/wg-transport/forged-counter", test_forged_counter);
     g_test_add_func("/wg-transport/roaming", test_roaming);
     g_test_add_func("/wg-transport/local-address", test_local_address);
