@@ -221,7 +221,15 @@ static void test_drop_sessions(void)
     g_assert_cmpuint(g_hash_table_size(a->device->indices), ==, 0);
     host_send(b, "10.0.0.2", "10.0.0.1", 60, 1);
     g_assert_cmpint(a->last_verdict, ==, WG_NO_SESSION);
+
+    /* What waited was meant for the net of before. */
+    net_set_filter(net, drop_all, NULL);
+    host_send(a, "10.0.0.1", "10.0.0.2", 60, 1);
+    wg_peer_drop_sessions(host_peer(a, b));
+    g_assert_cmpuint(peer_stats(a, b).dropped_staged, ==, 1);
+    net_set_filter(net, NULL, NULL);
     net_advance(net, 6 * WG_SECOND);
+    g_assert_cmpuint(b->delivered->len, ==, 0);
     converse(a, b);
 }
 
