@@ -7,12 +7,6 @@
 
 #include <string.h>
 
-#define PAIR                                                                                       \
-    g_autoptr(Net) net = net_new();                                                                \
-    Host *a = host_new(net, "192.0.2.1", 1001);                                                    \
-    Host *b = host_new(net, "192.0.2.2", 1002);                                                    \
-    join(a, b)
-
 #define MS ((gint64) G_TIME_SPAN_MILLISECOND)
 
 static void ping(Host *a, Host *b)

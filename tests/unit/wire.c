@@ -288,6 +288,12 @@ gboolean host_got(Host *host, gsize len, guint8 tag)
     return got;
 }
 
+void initiate_now(Host *host, Host *other)
+{
+    wg_peer_initiate(host_peer(host, other), TRUE);
+    net_settle(host->net);
+}
+
 void converse(Host *a, Host *b)
 {
     host_send(a, "10.0.0.1", "10.0.0.2", 100, 1);

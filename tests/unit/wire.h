@@ -124,6 +124,16 @@ gboolean host_got(Host *host, gsize len, guint8 tag);
  * each knows the other's address. */
 void join(Host *a, Host *b);
 
+/* PAIR: a net with two such hosts. */
+#define PAIR                                                                                       \
+    g_autoptr(Net) net = net_new();                                                                \
+    Host *a = host_new(net, "192.0.2.1", 1001);                                                    \
+    Host *b = host_new(net, "192.0.2.2", 1002);                                                    \
+    join(a, b)
+
+/* initiate_now: asks for a handshake, whenever the last was. */
+void initiate_now(Host *host, Host *other);
+
 /* converse: one packet each way, which must arrive. */
 void converse(Host *a, Host *b);
 
