@@ -268,7 +268,6 @@ static gboolean parse_value(Parser *parser, const CulvertOption *option, const c
         return parse_secret(option, value, object, fault);
     case CULVERT_TYPE_ENDPOINT:
         resolved = resolve_endpoint(value);
-        culvert_option_reset(option, object);
         return culvert_option_parse_item(option, resolved, object, fault);
     case CULVERT_TYPE_NUMBER:
         /* For wg-quick no MTU is one to find out. */
@@ -407,6 +406,8 @@ static gboolean parse_setting(Parser *parser, const char *key, const char *value
                             option->scope == CULVERT_SCOPE_PEER ? SECTION_PEER : SECTION_INTERFACE,
                             error);
     note_line(parser, option);
+    if ((option->flags & CULVERT_OPTION_LIST) && !(option->flags & CULVERT_OPTION_ACCUMULATES))
+        culvert_option_reset(option, section_object(parser));
     if (!parse_value(parser, option, value, raw, section_object(parser), &fault))
         return fail_key(parser, option->conf_key, error, fault->message);
     return TRUE;

@@ -210,7 +210,9 @@ static void warn_missing_secret(CulvertConf *conf, NMSettingVpn *setting)
     g_autofree char *missing = culvert_profile_missing_secret(setting);
 
     if (missing)
-        warn(conf, _("%s is not in the file: it is not stored with the connection"), missing);
+        warn(conf,
+             _("%s is not in the file: NetworkManager does not have it, or not for this user"),
+             missing);
 }
 
 CulvertConf *culvert_export_conf(NMConnection *connection, GError **error)

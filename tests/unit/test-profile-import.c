@@ -4,9 +4,9 @@
  * (see its README.md), random profiles, and what happens to the files themselves.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "profile/culvert-import.h"
 #include "profile/culvert-options.h"
@@ -432,6 +432,7 @@ static void test_export_file(void)
     g_autofree char *folder = g_dir_make_tmp("culvert-XXXXXX", NULL);
     g_autofree char *path = g_build_filename(folder, "x.conf", NULL);
     g_autofree char *nowhere = g_build_filename(folder, "nowhere", "x.conf", NULL);
+    g_autofree char *fifo = g_build_filename(folder, "fifo", NULL);
     g_autoptr(CulvertConf) conf = culvert_conf_parse(MINIMAL, strlen(MINIMAL), "x", NULL);
     g_autoptr(NMConnection) connection = culvert_import_conf(conf, "x", NULL);
     g_autoptr(GError) error = NULL;
@@ -451,9 +452,11 @@ static void test_export_file(void)
     g_assert_false(culvert_export_file(connection, nowhere, NULL, &error));
     g_assert_nonnull(error);
     g_clear_error(&error);
-    g_assert_false(culvert_export_file(connection, "/dev/null", NULL, &error));
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    g_assert_false(culvert_export_file(connection, fifo, NULL, &error));
     g_assert_error(error, CULVERT_PROFILE_ERROR, CULVERT_PROFILE_ERROR_READ);
     g_clear_error(&error);
+    g_unlink(fifo);
     g_assert_false(culvert_export_file(connection, folder, NULL, &error));
     g_clear_error(&error);
 
