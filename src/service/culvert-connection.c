@@ -164,6 +164,8 @@ static void become_ready(CulvertConnection *self, const char *peer, GInetSocketA
     g_signal_emit(self, signals[SIGNAL_READY], 0);
 }
 
+/* Also when the new address is only being tried: until NetworkManager has a route to it outside the
+ * tunnel, a tunnel that is the default route swallows what is sent there. */
 static void follow_gateway(CulvertConnection *self, const char *peer, GInetSocketAddress *endpoint)
 {
     if (!self->ready || g_strcmp0(peer, self->gateway_peer) != 0)
@@ -194,6 +196,7 @@ static void on_attempt(CulvertTunnel *tunnel, const char *peer, const char *name
         g_log(G_LOG_DOMAIN, level, "Trying %s, peer %.8s…", where, peer);
     else
         g_log(G_LOG_DOMAIN, level, "Trying “%s” at %s, peer %.8s…", name, where, peer);
+    follow_gateway(self, peer, endpoint);
 }
 
 static void on_handshake(CulvertTunnel *tunnel, const char *peer, GInetSocketAddress *endpoint,

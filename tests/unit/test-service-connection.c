@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test-service-connection.c: what a connection does when the tunnel reports something. The reports
+ * are made up, as a real gateway would take minutes to fall silent; the rest is tested in
+ * tests/service with one.
+ */
+#include <errno.h>
+#include <sched.h>
+
+#include "service/culvert-connection.c" /* for its tunnel */
+
+#define NOWHERE "127.0.0.1:9" /* nothing listens at the port "discard" */
+
+typedef struct {
+    CulvertConnection *connection;
+    char gateway[WG_KEY_BASE64_SIZE];
+    char other[WG_KEY_BASE64_SIZE];
+    guint ready;
+    guint changed;
+    guint failed;
+    guint attempts;
+} Fixture;
+
+static GString *captured;
+
+static GLogWriterOutput capture(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
+                                gpointer user_data)
+{
+    for (gsize i = 0; i < n_fields; i++) {
+        if (g_str_equal(fields[i].key, "MESSAGE") && level & G_LOG_LEVEL_WARNING)
+            g_string_append_printf(captured, "%s\n", (const char *) fields[i].value);
+    }
+    return G_LOG_WRITER_HANDLED;
+}
+
+static void count(guint *counter)
+{
+    ++*counter;
+}
+
+static void count_failure(CulvertConnection *connection, const GError *error, guint *counter)
+{
+    ++*counter;
+}
+
+static void count_attempt(CulvertTunnel *tunnel, const char *peer, const char *name,
+                          GInetSocketAddress *endpoint, const GError *error, guint *counter)
+{
+    ++*counter;
+}
+
+static void add_peer(CulvertProfile *profile, const char *endpoint, char key[WG_KEY_BASE64_SIZE])
+{
+    CulvertProfilePeer *peer = culvert_profile_add_peer(profile);
+    WgKey private_key;
+
+    wg_key_generate(&private_key);
+    wg_key_public(&peer->public_key, &private_key);
+    wg_key_to_base64(&peer->public_key, key);
+    if (endpoint)
+        g_ptr_array_add(peer->endpoints, g_strdup(endpoint));
+}
+
+static void set_up(Fixture *f, gconstpointer endpoint)
+{
+    CulvertProfile *profile = culvert_profile_new();
+    WgPrefix address = {.addr = {10, 0, 0, 2}, .family = AF_INET, .length = 24};
+    WgKey private_key;
+
+    g_string_truncate(captured, 0);
+    wg_key_generate(&private_key);
+    profile->private_key = wg_secret_key_copy(&private_key);
+    g_array_append_val(profile->addresses, address);
+    add_peer(profile, endpoint, f->gateway);
+    add_peer(profile, NULL, f->other);
+
+    f->connection = culvert_connection_new(profile, "office", "office0");
+    g_signal_connect_swapped(f->connection, "ready", G_CALLBACK(count), &f->ready);
+    g_signal_connect_swapped(f->connection, "gateway-changed", G_CALLBACK(count), &f->changed);
+    g_signal_connect(f->connection, "failed", G_CALLBACK(count_failure), &f->failed);
+    g_assert_true(culvert_connection_start(f->connection, NULL));
+    g_signal_connect(f->connection->tunnel, "attempt", G_CALLBACK(count_attempt), &f->attempts);
+}
+
+static void tear_down(Fixture *f, gconstpointer endpoint)
+{
+    culvert_connection_stop(f->connection);
+    g_assert_cmpuint(if_nametoindex("office0"), ==, 0);
+    g_assert_finalize_object(f->connection);
+}
+
+/* The tunnel reports "handshake", "endpoint-changed" or "attempt" of a peer at `address`. */
+static void report(Fixture *f, const char *signal, const char *peer, const char *address)
+{
+    g_autoptr(GSocketAddress) endpoint = g_inet_socket_address_new_from_string(address, 51820);
+
+    if (g_str_equal(signal, "attempt"))
+        g_signal_emit_by_name(f->connection->tunnel, signal, peer, "gateway.example:51820",
+                              endpoint, NULL);
+    else
+        g_signal_emit_by_name(f->connection->tunnel, signal, peer, endpoint);
+}
+
+static void assert_gateway(Fixture *f, const char *address)
+{
+    g_autoptr(GVariant) config = culvert_connection_build_config(f->connection);
+    g_autoptr(GInetAddress) gateway = g_inet_address_new_from_string(address);
+    guint32 number;
+
+    g_assert_true(g_variant_lookup(config, "gateway", "u", &number));
+    g_assert_cmpmem(&number, sizeof(number), g_inet_address_to_bytes(gateway), 4);
+}
+
+static void test_ready_once(Fixture *f, gconstpointer endpoint)
+{
+    g_assert_cmpuint(if_nametoindex("office0"), ==, 0);
+    report(f, "handshake", f->gateway, "192.0.2.1");
+    g_assert_cmpuint(if_nametoindex("office0"), !=, 0);
+    assert_gateway(f, "192.0.2.1");
+    report(f, "handshake", f->gateway, "192.0.2.1");
+    report(f, "handshake", f->other, "192.0.2.2");
+    g_assert_cmpuint(f->ready, ==, 1);
+    g_assert_cmpuint(f->changed, ==, 0);
+    assert_gateway(f, "192.0.2.1");
+}
+
+/* Of all peers, NetworkManager is told where the one is that answered first. */
+static void test_gateway(Fixture *f, gconstpointer endpoint)
+{
+    report(f, "attempt", f->gateway, "192.0.2.7");
+    g_assert_cmpuint(f->changed, ==, 0);
+    report(f, "handshake", f->gateway, "192.0.2.1");
+    report(f, "endpoint-changed", f->gateway, "192.0.2.3");
+    g_assert_cmpuint(f->changed, ==, 1);
+    assert_gateway(f, "192.0.2.3");
+    report(f, "endpoint-changed", f->gateway, "192.0.2.3");
+    report(f, "endpoint-changed", f->other, "192.0.2.4");
+    report(f, "attempt", f->other, "192.0.2.5");
+    g_assert_cmpuint(f->changed, ==, 1);
+    /* It can be reached at a new address only outside the tunnel. */
+    report(f, "attempt", f->gateway, "192.0.2.6");
+    g_assert_cmpuint(f->changed, ==, 2);
+    assert_gateway(f, "192.0.2.6");
+    report(f, "handshake", f->gateway, "192.0.2.1");
+    g_assert_cmpuint(f->changed, ==, 3);
+    assert_gateway(f, "192.0.2.1");
+}
+
+/* A silent gateway is looked for again, from its endpoints' names on; a peer without any cannot
+ * be. */
+static void test_silent(Fixture *f, gconstpointer endpoint)
+{
+    report(f, "handshake", f->gateway, "192.0.2.1");
+    culvert_tunnel_dial(
+        f->connection->tunnel,
+        &((CulvertProfilePeer *) f->connection->profile->peers->pdata[0])->public_key,
+        (const char *const[]){NULL});
+    g_signal_emit_by_name(f->connection->tunnel, "silent", f->other);
+    while (g_main_context_iteration(NULL, FALSE))
+        continue;
+    g_assert_cmpuint(f->attempts, ==, 0);
+    g_signal_emit_by_name(f->connection->tunnel, "silent", f->gateway);
+    while (f->attempts == 0)
+        g_main_context_iteration(NULL, TRUE);
+    assert_gateway(f, "127.0.0.1");
+    g_assert_nonnull(g_strstr_len(captured->str, -1, "has not answered for 90 seconds"));
+}
+
+/* It is reported from the main loop, once, and what comes after changes nothing. */
+static void test_failed(Fixture *f, gconstpointer endpoint)
+{
+    g_autoptr(GError) error = g_error_new(G_IO_ERROR, G_IO_ERROR_FAILED, "the sky fell");
+
+    g_signal_emit_by_name(f->connection->tunnel, "failed", error);
+    g_signal_emit_by_name(f->connection->tunnel, "failed", error);
+    g_assert_cmpuint(f->failed, ==, 0);
+    report(f, "handshake", f->gateway, "192.0.2.1");
+    while (f->failed == 0)
+        g_main_context_iteration(NULL, TRUE);
+    while (g_main_context_iteration(NULL, FALSE))
+        continue;
+    g_assert_cmpuint(f->failed, ==, 1);
+    g_assert_cmpuint(f->ready, ==, 0);
+    g_assert_nonnull(g_strstr_len(captured->str, -1, "“office” failed: the sky fell"));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    if (unshare(CLONE_NEWNET) != 0)
+        g_error("Cannot make a network namespace (%s): run this test as root", g_strerror(errno));
+    captured = g_string_new(NULL);
+    g_log_set_writer_func(capture, NULL, NULL);
+
+#define ADD(name, endpoint, func)                                                                  \
+    g_test_add("/service-connection/" name, Fixture, endpoint, set_up, func, tear_down)
+    ADD("ready-once", NULL, test_ready_once);
+    ADD("gateway", NULL, test_gateway);
+    ADD("silent", NOWHERE, test_silent);
+    ADD("failed", NULL, test_failed);
+    int status = g_test_run();
+    g_string_free(captured, TRUE);
+    return status;
+}
