@@ -59,11 +59,33 @@ static NMConnection *import_from_file(NMVpnEditorPlugin *plugin, const char *pat
     return connection;
 }
 
+/* nmcli hands over the connection as NetworkManager shows it to anybody: without its secrets.
+ * NetworkManager decides whether this user may have them. An export without them is still one, and
+ * a warning says so. */
+static NMConnection *with_secrets(NMConnection *connection)
+{
+    g_autoptr(NMConnection) complete = NULL;
+    g_autoptr(GVariant) secrets = NULL;
+
+    if (!NM_IS_REMOTE_CONNECTION(connection))
+        return g_object_ref(connection);
+    complete = nm_simple_connection_new_clone(connection);
+    /* Deprecated because it blocks; but so does the export that it is part of. */
+    G_GNUC_BEGIN_IGNORE_DEPRECATIONS
+    secrets = nm_remote_connection_get_secrets(NM_REMOTE_CONNECTION(connection),
+                                               NM_SETTING_VPN_SETTING_NAME, NULL, NULL);
+    G_GNUC_END_IGNORE_DEPRECATIONS
+    if (secrets)
+        nm_connection_update_secrets(complete, NM_SETTING_VPN_SETTING_NAME, secrets, NULL);
+    return g_steal_pointer(&complete);
+}
+
 static gboolean export_to_file(NMVpnEditorPlugin *plugin, const char *path,
                                NMConnection *connection, GError **error)
 {
+    g_autoptr(NMConnection) complete = with_secrets(connection);
     g_autoptr(GPtrArray) warnings = NULL;
-    gboolean done = culvert_export_file(connection, path, &warnings, error);
+    gboolean done = culvert_export_file(complete, path, &warnings, error);
 
     print_warnings(warnings);
     return done;
