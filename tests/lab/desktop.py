@@ -8,6 +8,7 @@ which tells NetworkManager that it is in a container and need not wait for udev.
 
 import os
 import subprocess
+import sys
 
 from .host import Host
 from .wait import wait_for
@@ -58,6 +59,10 @@ domains=VPN,VPN_PLUGIN,DEVICE,CORE,AGENTS,SETTINGS,DNS,IP4,IP6
 """
 
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+JOURNAL = "/run/systemd/journal/socket"
+
+
 class Desktop(Host):
     def __init__(self, name, out, stage):
         self.stage = stage
@@ -97,10 +102,12 @@ class Desktop(Host):
     # ---- NetworkManager
 
     def start(self):
+        self.spawn(sys.executable, os.path.join(HERE, "journal.py"), JOURNAL, log="journal")
+        wait_for(lambda: self.succeeds("test", "-S", JOURNAL), "the journal")
         self._bus = self.spawn("dbus-daemon", "--config-file=/run/lab/bus.conf", "--nofork",
                                "--nopidfile", "--nosyslog", log="bus")
         wait_for(lambda: self.succeeds("test", "-S", "/run/dbus/system_bus_socket"), "the bus")
-        self._manager = self.spawn("NetworkManager", "--debug", log="nm")
+        self._manager = self.spawn("NetworkManager", "--no-daemon", log="networkmanager")
         wait_for(lambda: self.nmcli("-g", "RUNNING", "general", check=False).stdout == "running\n",
                  "NetworkManager to start", 20)
         for uplink in self._uplinks:
@@ -114,10 +121,15 @@ class Desktop(Host):
             mine = [str(a) for a in addresses if a.version == version]
             router = [str(r.ip) for r in routers if r.version == version]
             argv += ([family + "method", "manual", family + "addresses", ",".join(mine),
-                      family + "gateway", router[0]] if mine
+                      family + "gateway", router[0], family + "dns", router[0]] if mine
                      else [family + "method", "disabled"])
         self.nmcli(*argv)
         self.nmcli("--wait", 20, "connection", "up", f"uplink-{interface}")
+
+    def journal(self, identifier=""):
+        """What NetworkManager and the VPN services it started have logged, or one of them."""
+        return "".join(line for line in self.log("journal").splitlines(keepends=True)
+                       if line.startswith(identifier))
 
     def nmcli(self, *argv, **kwargs):
         return self.run("nmcli", *argv, **kwargs)

@@ -35,6 +35,10 @@ class Gateway(Host):
         if self._wireguard:
             self._configure()
 
+    def forget_peers(self):
+        self._peers.clear()
+        self._configure()
+
     def start(self):
         """Starts WireGuard; also used again after stop_wireguard()."""
         self._wireguard = self.spawn(*self.program, self.device, log="wireguard",
@@ -73,17 +77,6 @@ class Gateway(Host):
     def handshake(self, public):
         """When the peer's last handshake was, seconds of Unix time; 0: never."""
         return int(self.show("latest-handshakes")[public][0])
-
-    # ---- Services behind the tunnel
-
-    def serve_names(self, names, address):
-        """A DNS server on `address` that knows {name: address}, and that no other exists."""
-        hosts = "".join(f"{where} {name}\n" for name, where in names.items())
-        self.write("/run/lab/hosts", hosts)
-        self.spawn("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
-                   "--no-hosts", "--addn-hosts=/run/lab/hosts", "--user=root", "--pid-file=",
-                   "--log-facility=-", "--log-queries", "--bind-dynamic", "--local=/#/",
-                   f"--listen-address={address}", log="dns")
 
     def capture(self, interface, expression, packets=1):
         """tcpdump, ended by its first `packets` packets; started when this returns."""

@@ -10,6 +10,8 @@ import os
 import subprocess
 import time
 
+from .wait import wait_for
+
 # SIGCHLD is ignored so that orphans of the host leave no zombies; "cat" lasts as long as the pipe.
 ANCHOR = "trap '' CHLD; echo ready; exec cat"
 
@@ -65,11 +67,17 @@ class Host:
         for pipe in (self._anchor.stdin, self._anchor.stdout, self._anchor.stderr):
             pipe.close()
 
-    def connect(self, interface, addresses, _routers):
-        """Brings up the end of a cable, with its addresses."""
+    def connect(self, interface, addresses, routers):
+        """Brings up the end of a cable, with its addresses and default routes."""
+        self.run("ip", "link", "set", interface, "up")
         for address in addresses:
             self.run("ip", "address", "add", address, "dev", interface)
-        self.run("ip", "link", "set", interface, "up")
+        for router in routers:
+            self.run("ip", "route", "add", "default", "via", router.ip, "dev", interface)
+
+    def forward(self):
+        """Makes a router of this host."""
+        self.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 
     # ---- Commands
 
@@ -117,6 +125,16 @@ class Host:
                 sink.close()
         self._daemons.append(process)
         return process
+
+    def serve_names(self, names, *addresses):
+        """A DNS server on `addresses` that knows {address: name}, and that no other exists."""
+        hosts = "".join(f"{address} {name}\n" for address, name in names.items())
+        self.write("/run/lab/hosts", hosts)
+        self.spawn("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
+                   "--no-hosts", "--addn-hosts=/run/lab/hosts", "--user=root", "--pid-file=",
+                   "--log-facility=-", "--log-queries", "--bind-dynamic", "--local=/#/",
+                   *(f"--listen-address={address}" for address in addresses), log="dns")
+        wait_for(lambda: "started" in self.log("dns"), "the name server to start")
 
     def stop(self, process, timeout=10):
         """Ends a daemon as init would: SIGTERM, and SIGKILL if that is not enough."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Lab: the hosts of one experiment and the cables between them."""
 
+import glob
 import ipaddress
 import os
 import shutil
@@ -24,6 +25,8 @@ class Lab:
         self._temporary = tempfile.mkdtemp(prefix="culvert-lab-") if out is None else None
         self.out = str(out or self._temporary)
         os.makedirs(self.out, exist_ok=True)
+        for old in glob.glob(os.path.join(self.out, "*.log")):
+            os.unlink(old)
         self.hosts = []
 
     def __enter__(self):
@@ -37,11 +40,6 @@ class Lab:
             self.hosts.pop().close()
         if self._temporary:
             shutil.rmtree(self._temporary, ignore_errors=True)
-
-    def keep_logs(self):
-        """Leaves the logs where they are; returns the folder."""
-        self._temporary = None
-        return self.out
 
     def _add(self, host):
         self.hosts.append(host)
@@ -57,14 +55,15 @@ class Lab:
         return self._add(Gateway(name, self.out, **kwargs))
 
     def link(self, a, b, *networks, names=("wan0", "wan0")):
-        """A cable between two hosts. In each of `networks`, like "192.0.2.0/24", `a` gets the
-        second address, `b` the first. A Desktop's NetworkManager configures its own end."""
+        """A cable between two hosts. In each of `networks`, like "192.0.2.0/24", `b` gets the
+        first address, and `a` the second and a default route to `b`. A Desktop's NetworkManager
+        configures its own end."""
         # Both ends are made inside: the cable is never seen on the machine itself.
         subprocess.run(["nsenter", f"--net=/proc/{a.pid}/ns/net", "ip", "link", "add", names[0],
                         "type", "veth", "peer", "name", names[1], "netns", str(b.pid)], check=True)
-        for host, name, number in ((a, names[0], 2), (b, names[1], 1)):
-            addresses = [address_in(network, number) for network in networks]
-            host.connect(name, addresses, [address_in(network, 1) for network in networks])
+        first, second = ([address_in(network, n) for network in networks] for n in (1, 2))
+        b.connect(names[1], first, [])
+        a.connect(names[0], second, first)
 
 
 def address_in(network, number):

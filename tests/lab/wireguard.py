@@ -17,7 +17,10 @@ class KeyPair:
 
     @classmethod
     def generate(cls):
-        private = wg("genkey")
+        return cls.of(wg("genkey"))
+
+    @classmethod
+    def of(cls, private):
         return cls(private, wg("pubkey", stdin=private + "\n"))
 
 

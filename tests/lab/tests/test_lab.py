@@ -3,34 +3,13 @@
 
 import os
 import signal
-import subprocess
 
 import pytest
 
 from lab import CommandError, KeyPair, Lab, wait_for
+from lab.machine import Machine
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-# A machine of its own for a whole lab, so that what is left of it can be seen among nothing else.
-# Its first process hands the lab's process id out and then lists what there is, when asked to.
-MACHINE = r"""
-ip link set lo up
-env --default-signal=INT "$@" &
-pid=$!
-echo $pid
-while read -r request; do
-    case $request in
-    links) ip -o link | cut -d: -f2 | tr -d ' \n' ;;
-    processes) ps -A -o comm= | grep -cvE '^(sh|ps|grep)$' ;;
-    mounts) grep -c . /proc/self/mountinfo ;;
-    names) ls -A /run/netns 2>/dev/null | tr -d '\n' ;;
-    int) kill -INT $pid ;;
-    kill) kill -KILL $pid ;;
-    wait) wait $pid; echo $? ;;
-    esac
-    echo; echo .
-done
-"""
 
 PROGRAM = """
 import sys
@@ -44,51 +23,26 @@ with Lab() as lab:
     gateway.run("sleep", "1000", timeout=1000)
 """
 
-
-class Machine:
-    def __init__(self, program):
-        self.process = subprocess.Popen(
-            ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-             "sh", "-c", MACHINE, "sh", "/usr/bin/python3", "-c", program],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=os.environ | {"PYTHONPATH": TESTS})
-        self.process.stdout.readline()
-
-    def ask(self, request):
-        self.process.stdin.write(request + "\n")
-        self.process.stdin.flush()
-        return "".join(iter(self.process.stdout.readline, ".\n")).strip()
-
-    def until_up(self):
-        line = self.process.stderr.readline()
-        assert line == "up\n", line + self.process.stderr.read()
-
-    def close(self):
-        self.process.kill()
-        self.process.communicate()
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
 @pytest.fixture
 def machine():
-    machine = Machine(PROGRAM)
+    machine = Machine("/usr/bin/python3", "-c", PROGRAM, env=os.environ | {"PYTHONPATH": TESTS})
     yield machine
     machine.close()
 
 
-def see(machine):
-    return {what: machine.ask(what) for what in ("links", "mounts", "names")}
-
-
 @pytest.mark.parametrize("end", ["int", "kill"])
 def test_nothing_outside_and_nothing_left(machine, end):
-    before = see(machine)
+    before = machine.state()
     machine.until_up()
-    assert see(machine) == before
+    assert machine.state() == before
     assert int(machine.ask("processes")) > 5
     machine.ask(end)
     machine.ask("wait")
     wait_for(lambda: machine.ask("processes") == "0", "every process of the lab to end")
-    assert see(machine) == before
+    assert machine.state() == before
 
 
 def test_a_cable_joins_two_hosts():
