@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a person meets when something is wrong: the activation fails in time, the log says what
+was tried and what to do, and nothing stays behind."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from lab import KeyPair, generate_psk, wait_for
+
+# The issue's bound for a gateway that does not answer.
+FAILS_WITHIN = 20
+
+
+def fails_to_come_up(network, name="office", within=FAILS_WITHIN):
+    """`nmcli connection up` fails in time; returns what it printed."""
+    start = time.monotonic()
+    result = network.up(name, check=False)
+    assert result.returncode != 0, result.stdout
+    assert time.monotonic() - start < within
+    assert network.desktop.interfaces() == ["lo", "wan0"]
+    return result.stdout
+
+
+def test_wrong_gateway_key(network):
+    stranger = KeyPair.generate()
+    network.add(network.conf(network.office, peer_key=stranger.public))
+    fails_to_come_up(network)
+    journal = network.journal()
+    assert "198.51.2.2:51820: tried 4 times, no answer" in journal
+    assert "the public key in the profile is not the gateway's" in journal
+
+
+def test_key_that_the_gateway_does_not_know(network):
+    network.add(network.conf(network.office))
+    network.office.forget_peers()
+    fails_to_come_up(network)
+    assert "does not know this computer's public key" in network.journal()
+
+
+def test_wrong_preshared_key(network):
+    conf = network.conf(network.office, psk=generate_psk())
+    network.office.forget_peers()
+    private = conf.sections[0][1]["PrivateKey"]
+    network.office.add_peer(KeyPair.of(private).public, "10.8.0.2/32", generate_psk())
+    network.add(conf)
+    fails_to_come_up(network)
+    assert "the preshared key is not the one the gateway has" in network.journal()
+
+
+def test_silent_gateway(network):
+    """A firewall on the way drops everything: not even an ICMP message comes back."""
+    network.router.sh("nft add table inet lab\n"
+                      "nft 'add chain inet lab f { type filter hook forward priority 0; }'\n"
+                      "nft add rule inet lab f udp dport 51820 drop")
+    try:
+        network.add(network.conf(network.office))
+        fails_to_come_up(network)
+    finally:
+        network.router.run("nft", "delete", "table", "inet", "lab")
+    assert "198.51.2.2:51820: tried 4 times, no answer" in network.journal()
+    assert "a firewall drops UDP on the way" in network.journal()
+
+
+def test_closed_port(network):
+    network.add(network.conf(network.office, endpoint="198.51.2.2:51821"))
+    fails_to_come_up(network)
+    assert "198.51.2.2:51821: tried " in network.journal()
+
+
+def test_name_that_does_not_resolve(network):
+    network.add(network.conf(network.office, endpoint="vpn.no-such-name.example:51820"))
+    fails_to_come_up(network)
+    assert "“vpn.no-such-name.example:51820”: the name could not be resolved" in network.journal()
+
+
+def test_name_of_a_gateway(network):
+    network.add(network.conf(network.office, endpoint="gateway.example:51820"))
+    network.up()
+    assert network.ping("10.8.0.1")
+
+
+def test_second_endpoint_is_tried(network):
+    network.add(network.conf(network.office))
+    network.desktop.nmcli("connection", "modify", "office", "+vpn.data",
+                          "endpoint=198.51.2.2:9;gateway.example:51820")
+    network.up()
+    assert network.ping("10.8.0.1")
+
+
+GOOD = {"address": "10.8.0.2/24", "endpoint": "198.51.2.2:51820", "allowed-ips": "10.8.0.0/24"}
+
+
+@pytest.mark.parametrize("key, value, fault", [
+    ("address", "10.8.0.2/33", "“10.8.0.2/33”"),
+    ("address", "ten.eight", "“ten.eight”"),
+    ("allowed-ips", "10.8.0.0/24;10.9.0.0/99", "“10.9.0.0/99”"),
+    ("dns", "10.8.0.1;10.8.0.999", "“10.8.0.999”"),
+    ("endpoint", "gateway.example", "no port"),
+    ("endpoint", "gateway.example:0", "port from 1 to 65535"),
+    ("endpoint", "[2001:db8::1:51820", "“[2001:db8::1:51820”"),
+    ("listen-port", "70000", "65535"),
+    ("mtu", "50", "“50”"),
+    ("mtu", "many", "“many”"),
+    ("persistent-keepalive", "70000", "65535"),
+    ("public-key", "bm90IGEga2V5", "not a key"),
+    ("peer2-endpoint", "198.51.3.2:51820", "peer2-public-key"),
+    ("device-type", "tub", "“tub”"),
+    ("post-up", "/bin/sh", "post-up"),
+    ("dns", "10.8.0.1\n10.8.0.2", "control characters"),
+])
+def test_bad_value_is_refused_by_name(network, key, value, fault):
+    data = GOOD | {"public-key": network.office.keys.public} | {key: value}
+    network.add_vpn("office", data, {"private-key": KeyPair.generate().private})
+    fails_to_come_up(network, within=5)
+    refusal, = (line for line in network.journal().splitlines() if "refused" in line)
+    assert fault in refusal and (key in refusal or key.startswith("peer2"))
+    # Nothing was created, not even for a moment.
+    assert "Interface" not in network.journal() and "Trying" not in network.journal()
+
+
+def test_bad_private_key_is_refused_without_being_shown(network):
+    secret = "c2VjcmV0IGFuZCB0b28gc2hvcnQ="
+    network.add_vpn("office", GOOD | {"public-key": network.office.keys.public},
+                    {"private-key": secret})
+    fails_to_come_up(network, within=5)
+    assert "private-key" in network.journal()
+    assert secret not in network.desktop.journal()
+
+
+@pytest.mark.parametrize("flags", ["0", "1"])
+def test_private_key_missing_and_nobody_to_ask(network, flags):
+    network.add_vpn("office", GOOD | {"public-key": network.office.keys.public,
+                                      "private-key-flags": flags})
+    said = fails_to_come_up(network, within=10)
+    assert "secrets" in said
+
+
+def test_interface_name_that_is_taken(network):
+    network.add(network.conf(network.office))
+    network.desktop.nmcli("connection", "modify", "office", "connection.interface-name", "wan0")
+    fails_to_come_up(network, within=5)
+    assert "“wan0”: there is such an interface already" in network.journal()
+
+
+def test_service_killed(network):
+    """SIGKILL leaves no time to tidy up: the kernel and NetworkManager do it."""
+    before = network.state()
+    network.add(network.conf(network.office, allowed_ips="0.0.0.0/0, ::/0",
+                             DNS="10.8.0.1, office.example"))
+    network.up()
+    assert network.ping("10.8.0.1")
+    for pid in network.desktop.pids("nm-culvert-service"):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not network.desktop.active(), "NetworkManager to notice", 5)
+    network.desktop.nmcli("connection", "delete", "office")
+    network.wait_for_state(before)
+
+
+def test_connection_after_a_killed_service(network):
+    network.add(network.conf(network.office))
+    network.up()
+    os.kill(network.desktop.pids("nm-culvert-service")[0], signal.SIGKILL)
+    wait_for(lambda: not network.desktop.active(), "NetworkManager to notice", 5)
+    network.up()
+    assert network.ping("10.8.0.1")
+
+
+def test_one_of_two_services_killed(network):
+    network.add(network.conf(network.office), "office")
+    network.up("office")
+    killed, = network.desktop.pids("nm-culvert-service")
+    network.add(network.conf(network.branch), "branch")
+    network.up("branch")
+    os.kill(killed, signal.SIGKILL)
+    wait_for(lambda: network.desktop.active() == ["branch"], "NetworkManager to notice", 5)
+    assert network.ping("10.9.0.1")
+
+
+def test_no_secret_leaves_the_service(network):
+    """Neither its command line nor its environment nor the log holds a key; the log names peers
+    by the beginning of their public keys."""
+    psk = generate_psk()
+    conf = network.conf(network.office, psk=psk)
+    network.add(conf)
+    network.up()
+    pid, = network.desktop.pids("nm-culvert-service")
+    for place in ("cmdline", "environ"):
+        with open(f"/proc/{pid}/{place}", "rb") as file:
+            content = file.read().decode(errors="replace")
+        assert not [secret for secret in network.secrets if secret in content]
+    network.down()
+    journal = network.desktop.journal()
+    assert len(network.secrets) == 2
+    assert not [secret for secret in network.secrets if secret in journal]
+    assert network.office.keys.public[:8] in network.journal()
