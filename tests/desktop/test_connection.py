@@ -130,6 +130,19 @@ def test_two_connections_at_once(network):
     assert " dev wan0 " in network.route("10.8.0.1")
 
 
+def test_secondary_of_another_connection(network):
+    """The VPN comes up with the network that it is a secondary of."""
+    network.add(network.conf(network.office))
+    uuid = network.desktop.get("office", "connection.uuid")
+    network.desktop.nmcli("connection", "modify", "uplink-wan0", "connection.secondaries", uuid)
+    try:
+        network.desktop.nmcli("--wait", 20, "connection", "up", "uplink-wan0")
+        assert network.desktop.active() == ["office"]
+        assert network.ping("10.8.0.1")
+    finally:
+        network.desktop.nmcli("connection", "modify", "uplink-wan0", "connection.secondaries", "")
+
+
 def test_down_leaves_nothing_and_up_works_again(network):
     network.add(network.conf(network.office, allowed_ips=DEFAULT, DNS="10.8.0.1"))
     before = network.state()
