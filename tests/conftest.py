@@ -2,6 +2,8 @@
 """For every pytest of the project: `--tap` prints the Test Anything Protocol on standard output,
 one line a test case, so that `meson test` knows and counts them."""
 
+import sys
+
 import pytest
 
 
@@ -24,11 +26,11 @@ class Tap:
 
     def _line(self, verdict, name, remark="", details=""):
         self.count += 1
-        print(f"{verdict} {self.count} - {name.replace('#', '')}{remark}")
-        for line in details.splitlines():
-            print(f"# {line}")
-        # The next test may take a while, and may be the one that hangs.
-        print(end="", flush=True)
+        # The next test may take a while, and may be the one that hangs: flush.
+        print(f"{verdict} {self.count} - {name.replace('#', '')}{remark}", flush=True)
+        if details:
+            # `meson test` shows this stream of a failed test, and keeps the other to itself.
+            print(f"\n==== {name}\n{details}", file=sys.stderr, flush=True)
 
     def pytest_collectreport(self, report):
         if report.failed:

@@ -14,6 +14,7 @@ import tempfile
 import time
 
 from . import stage
+from .host import LabError
 from .lab import Lab
 from .screen import Screen
 from .transfer import transfer
@@ -46,7 +47,7 @@ class Demo:
             yield remarks
         except BrokenPipeError:
             raise  # nobody reads what is shown
-        except (AssertionError, OSError, subprocess.SubprocessError) as fault:
+        except (AssertionError, LabError, OSError, subprocess.SubprocessError) as fault:
             self.screen.broke(text, str(fault))
             raise Broken from None
         self.screen.held(text + "".join(f", {remark}" for remark in remarks))
@@ -181,6 +182,42 @@ def interrupted(number, _frame):
     raise KeyboardInterrupt(number)
 
 
+def on_signals(action):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, action)
+
+
+def run(demo, lab, with_shell):
+    """The whole demo; its exit status."""
+    screen = demo.screen
+    try:
+        screen.title("Culvert: a desktop and a gateway, in network namespaces of their own")
+        demo.set_up(lab, demo.install())
+        demo.write_conf()
+        demo.connect()
+        if with_shell:
+            demo.shell()
+            return 0
+        demo.look()
+        demo.use()
+        demo.disconnect()
+        screen.line()
+        screen.title("All of it held.")
+        return 0
+    except Broken:
+        demo.complain()
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt as interruption:
+        screen.line("\nInterrupted: everything is taken down.")
+        return 128 + interruption.args[0]
+    finally:
+        on_signals(signal.SIG_IGN)
+        lab.close()
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="tests/demo", description="Shows Culvert at work, in network namespaces.")
@@ -189,48 +226,20 @@ def main():
     parser.add_argument("--build", metavar="FOLDER",
                         help="use this finished build, configured with --prefix=/usr")
     options = parser.parse_args()
-    if os.geteuid() != 0:
-        parser.error("it makes network namespaces: run it as root")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
-
-    screen = Screen()
+    on_signals(interrupted)
     folder = tempfile.mkdtemp(prefix="culvert-demo-")
     os.chmod(folder, 0o755)
-    lab = Lab(os.path.join(folder, "logs"))
-    demo = Demo(screen, folder, options.build)
     status = 1
     try:
-        screen.title("Culvert: a desktop and a gateway, in network namespaces of their own")
-        demo.set_up(lab, demo.install())
-        demo.write_conf()
-        demo.connect()
-        if options.shell:
-            demo.shell()
-        else:
-            demo.look()
-            demo.use()
-            demo.disconnect()
-            screen.line()
-            screen.title("All of it held.")
-        status = 0
-    except Broken:
-        demo.complain()
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")
-        status = 128 + signal.SIGPIPE
-    except KeyboardInterrupt as signalled:
-        number = signalled.args[0] if signalled.args else signal.SIGINT
-        screen.line("\nInterrupted: everything is taken down.")
-        status = 128 + number
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        lab.close()
-        if status == 1:
-            screen.line(f"\nThe logs are in {lab.out}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+        lab = Lab(os.path.join(folder, "logs"))
+        status = run(Demo(Screen(), folder, options.build), lab, options.shell)
+    except LabError as fault:
+        print(f"tests/demo: {fault}", file=sys.stderr)
+        status = 2
+    if status == 1:
+        print(f"\nThe logs are in {folder}/logs")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
     return status
 
 

@@ -77,11 +77,3 @@ class Gateway(Host):
     def handshake(self, public):
         """When the peer's last handshake was, seconds of Unix time; 0: never."""
         return int(self.show("latest-handshakes")[public][0])
-
-    def capture(self, interface, expression, packets=1):
-        """tcpdump, ended by its first `packets` packets; started when this returns."""
-        name = f"tcpdump-{interface}"
-        process = self.spawn("tcpdump", "-lnni", interface, "-c", packets, *expression.split(),
-                             log=name)
-        wait_for(lambda: "listening on" in self.log(name), "tcpdump to listen")
-        return process

@@ -22,6 +22,8 @@ class Lab:
     def __init__(self, out=None):
         if os.geteuid() != 0:
             raise LabError("the lab makes network namespaces: run it as root")
+        if not os.path.exists("/dev/net/tun"):
+            raise LabError("there is no /dev/net/tun: load the kernel's module tun")
         self._temporary = tempfile.mkdtemp(prefix="culvert-lab-") if out is None else None
         self.out = str(out or self._temporary)
         os.makedirs(self.out, exist_ok=True)
