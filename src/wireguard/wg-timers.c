@@ -147,7 +147,10 @@ WgDue wg_timers_expire(WgTimers *timers, gint64 now)
     if (take(&timers->retransmit, now))
         due |= expire_retransmit(timers, now);
     if (take(&timers->new_handshake, now)) {
-        timers->attempts = 0;
+        /* Data that goes out under a key still valid must not hide that nobody has answered the
+         * handshake under way; the kernel counts anew, and so tells of silence minutes later. */
+        if (timers->retransmit == NEVER)
+            timers->attempts = 0;
         due |= WG_DUE_INITIATION | WG_DUE_CLEAR_LOCAL;
     }
     if (take(&timers->passive_keepalive, now)) {

@@ -247,6 +247,27 @@ static void test_new_handshake_counts_anew(void)
     g_assert_cmpuint(timers.attempts, ==, 0);
 }
 
+/* A peer that falls silent in the middle of a transfer is given up as soon as any: 15 s for an
+ * answer, 20 initiations. */
+static void test_give_up_under_traffic(void)
+{
+    WgTimers timers;
+    WgDue due = WG_DUE_NOTHING;
+    gint64 now = 0;
+
+    wg_timers_init(&timers);
+    wg_timers_start(&timers, 0);
+    while (!(due & WG_DUE_GIVE_UP) && now < us(200)) {
+        wg_timers_data_sent(&timers, now);
+        due = wg_timers_expire(&timers, now);
+        if (due & WG_DUE_INITIATION && timers.retransmit == G_MAXINT64)
+            wg_timers_initiation_sent(&timers, now);
+        now += WG_SECOND / 10;
+    }
+    g_assert_cmpint(now, >, us(15 + 20 * 5));
+    g_assert_cmpint(now, <, us(15 + 20 * (5 + JITTER) + 4));
+}
+
 /* 10 s after data came, if nothing went out; once more if data came meanwhile. */
 static void test_passive_keepalive(void)
 {
@@ -324,6 +345,7 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-timers/give-up-zeroes", test_give_up_zeroes);
     g_test_add_func("/wg-timers/new-handshake", test_new_handshake);
     g_test_add_func("/wg-timers/new-handshake-counts-anew", test_new_handshake_counts_anew);
+    g_test_add_func("/wg-timers/give-up-under-traffic", test_give_up_under_traffic);
     g_test_add_func("/wg-timers/passive-keepalive", test_passive_keepalive);
     g_test_add_func("/wg-timers/passive-keepalive-once", test_passive_keepalive_once);
     g_test_add_func("/wg-timers/persistent-keepalive", test_persistent_keepalive);
