@@ -6,7 +6,9 @@ it (parent-death signal), and it reads a pipe that closes. With the anchor the k
 process of the host and removes its interfaces and mounts. Nothing has a name outside.
 """
 
+import contextlib
 import os
+import signal
 import subprocess
 import time
 
@@ -49,7 +51,7 @@ class Host:
         if self._anchor.stdout.readline() != b"ready\n":
             raise LabError("cannot make namespaces for a host: "
                            + self._anchor.stderr.read().decode().strip())
-        self.pid = children(self._anchor.pid)[0]
+        self.pid = children(self._anchor)[0]
         self._prepare()
 
     def _prepare(self):
@@ -138,8 +140,9 @@ class Host:
 
     def stop(self, process, timeout=10):
         """Ends a daemon as init would: SIGTERM, and SIGKILL if that is not enough."""
-        for pid in children(process.pid):
-            os.kill(pid, 15)
+        for pid in children(process):
+            with contextlib.suppress(ProcessLookupError):  # it ends by itself just now
+                os.kill(pid, signal.SIGTERM)
         try:
             process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -184,12 +187,14 @@ class Host:
         return self.run("cat", path).stdout
 
 
-def children(pid, timeout=5.0):
-    """The child processes of `pid`, waiting for the first one to appear."""
+def children(process, timeout=5.0):
+    """The processes that a running Popen has started, waiting for the first one to appear; none
+    if it has ended."""
     end = time.monotonic() + timeout
-    while True:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+    while process.poll() is None:
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
             found = [int(child) for child in file.read().split()]
         if found or time.monotonic() > end:
             return found
         time.sleep(0.005)
+    return []

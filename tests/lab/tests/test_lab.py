@@ -108,6 +108,15 @@ def test_a_daemon_can_be_stopped():
         assert daemon.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
+def test_a_daemon_that_has_ended_can_be_stopped():
+    with Lab() as lab:
+        host = lab.add_host("alone")
+        for command in ("true", "false"):
+            daemon = host.spawn(command)
+            host.stop(daemon)
+            assert daemon.returncode is not None
+
+
 def test_keys_are_those_of_wg():
     pair = KeyPair.generate()
     assert pair.private != pair.public and len(pair.public) == 44
