@@ -10,6 +10,7 @@ connections, and leaves none.
 Environment: CULVERT_BUILD, a finished build configured with --prefix=/usr; CULVERT_LOGS, a folder
 for the logs."""
 
+import contextlib
 import dataclasses
 import os
 
@@ -85,6 +86,17 @@ class Network:
     def journal(self):
         """What the service has logged since the test began."""
         return self.desktop.journal("nm-culvert-service")[self.counter:]
+
+    @contextlib.contextmanager
+    def router_drops(self, rule):
+        """Meanwhile the router drops what matches the rule, an expression of nft(8)."""
+        self.router.sh("nft add table inet lab\n"
+                       "nft 'add chain inet lab f { type filter hook forward priority 0; }'\n"
+                       f"nft add rule inet lab f {rule} drop")
+        try:
+            yield
+        finally:
+            self.router.run("nft", "delete", "table", "inet", "lab")
 
     # ---- Before and after each test
 

@@ -32,6 +32,15 @@ def test_traffic(network, inside, outside):
     assert int(received) > 5 * MEBIBYTE and int(sent) > 5 * MEBIBYTE
 
 
+def test_traffic_on_a_lossy_line(network):
+    """Lost datagrams are for TCP to send again; nothing is stuck, doubled or damaged."""
+    network.add(network.conf(network.office))
+    network.up()
+    with network.router_drops("meta l4proto udp numgen random mod 100 lt 2"):
+        transfer(network.desktop, network.office, "10.8.0.1", 5 * MEBIBYTE)
+        transfer(network.office, network.desktop, "10.8.0.2", 5 * MEBIBYTE)
+
+
 def test_both_families_and_a_preshared_key(network):
     network.add(network.conf(network.office, psk=generate_psk()))
     network.up()
