@@ -20,6 +20,9 @@ typedef struct {
 /* Written once, by culvert_service_log_init(), before there is a second thread. */
 static ServiceLog service_log = {.level = LOG_NOTICE};
 
+/* The UUID of the connection that messages are about; interned, for all threads; NULL: none yet. */
+static const char *connection_uuid;
+
 int culvert_service_log_parse_level(const char *text)
 {
     guint64 level;
@@ -79,13 +82,16 @@ static void write_syslog(GLogLevelFlags level, const char *message)
 {
     int syslog_level = culvert_service_log_syslog_level(level);
     const char priority[] = {'0' + syslog_level, '\0'};
+    const char *uuid = g_atomic_pointer_get(&connection_uuid);
     const GLogField fields[] = {
         {"MESSAGE", message, -1},
         {"PRIORITY", priority, -1},
         {"SYSLOG_IDENTIFIER", LOG_IDENTIFIER, -1},
+        {"NM_CONNECTION", uuid, -1},
     };
+    gsize n_fields = G_N_ELEMENTS(fields) - (uuid ? 0 : 1);
 
-    if (g_log_writer_journald(level, fields, G_N_ELEMENTS(fields), NULL) == G_LOG_WRITER_HANDLED)
+    if (g_log_writer_journald(level, fields, n_fields, NULL) == G_LOG_WRITER_HANDLED)
         return;
     syslog(syslog_level, "%s", message);
 }
@@ -123,4 +129,9 @@ void culvert_service_log_init(gboolean debug)
     if (service_log.to_syslog)
         openlog(LOG_IDENTIFIER, LOG_PID, LOG_DAEMON);
     g_log_set_writer_func(write_message, NULL, NULL);
+}
+
+void culvert_service_log_set_connection(const char *uuid)
+{
+    g_atomic_pointer_set(&connection_uuid, g_intern_string(uuid));
 }

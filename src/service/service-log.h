@@ -19,6 +19,11 @@ G_BEGIN_DECLS
  * error. */
 void culvert_service_log_init(gboolean debug);
 
+/* culvert_service_log_set_connection: the connection that messages are about from now on. The
+ * journal keeps its UUID as NM_CONNECTION, as NetworkManager's own messages do: the journalctl
+ * command that nmcli recommends after a failure finds them by it. Any thread. */
+void culvert_service_log_set_connection(const char *uuid);
+
 /* culvert_service_log_parse_level: the syslog level in `text`; 5 if it is NULL or none. */
 int culvert_service_log_parse_level(const char *text);
 

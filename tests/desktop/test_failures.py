@@ -3,6 +3,7 @@
 was tried and what to do, and nothing stays behind."""
 
 import os
+import re
 import signal
 import time
 
@@ -31,6 +32,15 @@ def test_wrong_gateway_key(network):
     journal = network.journal()
     assert "198.51.2.2:51820: tried 4 times, no answer" in journal
     assert "the public key in the profile is not the gateway's" in journal
+
+
+def test_nmcli_tells_where_to_find_the_reason(network):
+    """The journalctl command that nmcli recommends shows what the service has to say."""
+    network.add_vpn("office", GOOD | {"mtu": "1", "public-key": network.office.keys.public},
+                    {"private-key": KeyPair.generate().private})
+    said = fails_to_come_up(network, within=5)
+    uuid = re.search(r"journalctl -xe NM_CONNECTION=(\S+)", said)[1]
+    assert "refused: mtu: “1” is not valid" in network.desktop.journal(connection=uuid)
 
 
 def test_key_that_the_gateway_does_not_know(network):
@@ -191,3 +201,22 @@ def test_no_secret_leaves_the_service(network):
     assert len(network.secrets) == 2
     assert not [secret for secret in network.secrets if secret in journal]
     assert network.office.keys.public[:8] in network.journal()
+
+
+def test_only_root_may_talk_to_the_service(network):
+    """Who could call it would hand it keys, or end somebody's connection."""
+    network.add(network.conf(network.office))
+    network.up()
+    names = network.desktop.output(
+        "gdbus", "call", "--system", "--dest", "org.freedesktop.DBus",
+        "--object-path", "/org/freedesktop/DBus", "--method", "org.freedesktop.DBus.ListNames")
+    name, = re.findall(r"'(org\.freedesktop\.NetworkManager\.culvert[^']*)'", names)
+    disconnect = ["gdbus", "call", "--system", "--dest", name,
+                  "--object-path", "/org/freedesktop/NetworkManager/VPN/Plugin",
+                  "--method", "org.freedesktop.NetworkManager.VPN.Plugin.Disconnect"]
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    refused = network.desktop.run(*nobody, *disconnect, check=False)
+    assert refused.returncode != 0 and "AccessDenied" in refused.stdout
+    assert network.ping("10.8.0.1")
+    network.desktop.run(*disconnect)
+    wait_for(lambda: not network.desktop.active(), "the connection to end", 5)

@@ -126,10 +126,15 @@ class Desktop(Host):
         self.nmcli(*argv)
         self.nmcli("--wait", 20, "connection", "up", f"uplink-{interface}")
 
-    def journal(self, identifier=""):
-        """What NetworkManager and the VPN services it started have logged, or one of them."""
-        return "".join(line for line in self.log("journal").splitlines(keepends=True)
-                       if line.startswith(identifier))
+    def journal(self, identifier="", connection=""):
+        """What NetworkManager and the VPN services it started have logged, or one of them, or
+        what is about the connection with this UUID."""
+        text = ""
+        for line in self.log("journal").splitlines():
+            message, _tab, about = line.rpartition("\tNM_CONNECTION=")
+            if message.startswith(identifier) and connection in ("", about):
+                text += message + "\n"
+        return text
 
     def nmcli(self, *argv, **kwargs):
         return self.run("nmcli", *argv, **kwargs)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A stand-in for systemd's journal: `journal.py SOCKET` prints what is sent to the socket in the
-journal's native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/), a line a message."""
+journal's native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/), a line a message: who says
+it, what, a tab, and the connection that it is about."""
 
 import os
 import socket
@@ -27,8 +28,8 @@ def main(path):
         entries.bind(path)
         while True:
             fields = parse(entries.recv(1 << 20))
-            print(f"{fields.get('SYSLOG_IDENTIFIER', '?')}: {fields.get('MESSAGE', '')}",
-                  flush=True)
+            print(f"{fields.get('SYSLOG_IDENTIFIER', '?')}: {fields.get('MESSAGE', '')}"
+                  f"\tNM_CONNECTION={fields.get('NM_CONNECTION', '')}", flush=True)
 
 
 if __name__ == "__main__":
