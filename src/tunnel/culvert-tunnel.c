@@ -264,12 +264,9 @@ void culvert_tunnel_stop(CulvertTunnel *self)
     g_hash_table_remove_all(self->dialers);
     g_source_destroy(self->run_source);
     g_source_destroy(self->timer_source);
-    tunnel_thread_stop(&self->sender);
-    tunnel_thread_stop(&self->receiver);
+    culvert_tunnel_hang_up(self);
     tun = atomic_exchange(&self->tun, NULL);
     culvert_tun_free(tun);
-    tunnel_sockets_close(&self->sockets);
-    wg_device_set_up(self->device, FALSE);
     wg_device_set_private_key(self->device, NULL);
 }
 
@@ -346,21 +343,81 @@ gboolean culvert_tunnel_add_peer(CulvertTunnel *self, const WgKey *public_key,
     return TRUE;
 }
 
+static gboolean is_listening(const CulvertTunnel *self)
+{
+    return self->sockets.v4 || self->sockets.v6;
+}
+
+static gboolean start_threads(CulvertTunnel *self, GError **error)
+{
+    if (!tunnel_thread_start(&self->receiver, "culvert-receive", tunnel_receive_main, self, error))
+        return FALSE;
+    return !atomic_load(&self->tun) ||
+           tunnel_thread_start(&self->sender, "culvert-send", tunnel_send_main, self, error);
+}
+
+static void stop_threads(CulvertTunnel *self)
+{
+    tunnel_thread_stop(&self->sender);
+    tunnel_thread_stop(&self->receiver);
+}
+
 gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark, GError **error)
 {
-    g_return_val_if_fail(!self->receiver.thread && !self->stopped, FALSE);
+    g_return_val_if_fail(!is_listening(self) && !self->stopped, FALSE);
 
+    self->port = port;
+    self->fwmark = fwmark;
     if (!tunnel_sockets_open(&self->sockets, port, fwmark, error))
         return FALSE;
     wg_device_set_up(self->device, TRUE);
-    if (!tunnel_thread_start(&self->receiver, "culvert-receive", tunnel_receive_main, self, error))
-        return FALSE;
-    return TRUE;
+    return start_threads(self, error);
+}
+
+void culvert_tunnel_hang_up(CulvertTunnel *self)
+{
+    stop_threads(self);
+    tunnel_sockets_close(&self->sockets);
+    wg_device_set_up(self->device, FALSE);
 }
 
 guint16 culvert_tunnel_get_listen_port(CulvertTunnel *self)
 {
-    return self->sockets.port;
+    return is_listening(self) ? self->sockets.port : self->port;
+}
+
+guint32 culvert_tunnel_get_fwmark(CulvertTunnel *self)
+{
+    return self->fwmark;
+}
+
+gboolean culvert_tunnel_set_listen_port(CulvertTunnel *self, guint16 port, GError **error)
+{
+    TunnelSockets sockets = {0};
+
+    if (is_listening(self) && (port == 0 || port != self->sockets.port)) {
+        if (!tunnel_sockets_open(&sockets, port, self->fwmark, error))
+            return FALSE;
+        stop_threads(self);
+        tunnel_sockets_close(&self->sockets);
+        self->sockets = sockets;
+        wg_device_clear_local_addresses(self->device);
+        if (!start_threads(self, error))
+            return FALSE;
+    }
+    self->port = port;
+    return TRUE;
+}
+
+gboolean culvert_tunnel_set_fwmark(CulvertTunnel *self, guint32 fwmark, GError **error)
+{
+    if (!tunnel_sockets_set_fwmark(&self->sockets, fwmark, error)) {
+        tunnel_sockets_set_fwmark(&self->sockets, self->fwmark, NULL);
+        return FALSE;
+    }
+    self->fwmark = fwmark;
+    wg_device_clear_local_addresses(self->device);
+    return TRUE;
 }
 
 void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key, const char *const *endpoints)
@@ -377,7 +434,8 @@ gboolean culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun, GError **er
 
     atomic_store_explicit(&self->tun, tun, memory_order_release);
     follow_mtu(self);
-    return tunnel_thread_start(&self->sender, "culvert-send", tunnel_send_main, self, error);
+    return !is_listening(self) ||
+           tunnel_thread_start(&self->sender, "culvert-send", tunnel_send_main, self, error);
 }
 
 CulvertTun *culvert_tunnel_get_tun(CulvertTunnel *self)

@@ -57,6 +57,16 @@ gboolean culvert_tunnel_add_peer(CulvertTunnel *self, const WgKey *public_key,
  * and why. */
 gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark, GError **error);
 guint16 culvert_tunnel_get_listen_port(CulvertTunnel *self);
+guint32 culvert_tunnel_get_fwmark(CulvertTunnel *self);
+
+/* culvert_tunnel_hang_up: the reverse of listen: closes the sockets and drops all sessions; port
+ * and mark stay set for the next listen. Idempotent. */
+void culvert_tunnel_hang_up(CulvertTunnel *self);
+
+/* culvert_tunnel_set_listen_port, culvert_tunnel_set_fwmark: for the next listen and, while
+ * listening, at once. On error nothing has changed. */
+gboolean culvert_tunnel_set_listen_port(CulvertTunnel *self, guint16 port, GError **error);
+gboolean culvert_tunnel_set_fwmark(CulvertTunnel *self, guint32 fwmark, GError **error);
 
 /* culvert_tunnel_dial: finds an endpoint of the peer that answers. `endpoints` is a list of
  * "host:port", "[v6]:port" strings, NULL-terminated, tried in order, every address of each, over

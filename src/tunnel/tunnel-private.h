@@ -24,6 +24,7 @@ typedef struct {
 } TunnelSockets;
 
 gboolean tunnel_sockets_open(TunnelSockets *sockets, guint16 port, guint32 fwmark, GError **error);
+gboolean tunnel_sockets_set_fwmark(TunnelSockets *sockets, guint32 fwmark, GError **error);
 void tunnel_sockets_close(TunnelSockets *sockets);
 
 /* tunnel_sockets_send: one datagram, from the endpoint's local address if it has one that still
@@ -103,7 +104,10 @@ struct _CulvertTunnel {
     gint64 overload_until; /* under load at least until then */
     gboolean stopped;
 
-    /* set before the threads start */
+    guint16 port; /* asked for; 0: any */
+    guint32 fwmark;
+
+    /* set while no packet thread runs */
     TunnelSockets sockets;
     TunnelThread sender;
     TunnelThread receiver;

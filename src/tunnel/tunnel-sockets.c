@@ -50,7 +50,7 @@ static void set_options(GSocket *socket, GSocketFamily family)
 
 static gboolean set_fwmark(GSocket *socket, guint32 fwmark, GError **error)
 {
-    if (fwmark == 0 || g_socket_set_option(socket, SOL_SOCKET, SO_MARK, (gint) fwmark, error))
+    if (g_socket_set_option(socket, SOL_SOCKET, SO_MARK, (gint) fwmark, error))
         return TRUE;
     g_prefix_error(error, _("Cannot set the firewall mark 0x%x on the UDP socket: "), fwmark);
     return FALSE;
@@ -69,7 +69,7 @@ static GSocket *open_one(GSocketFamily family, guint16 port, guint32 fwmark, GEr
     if (family == G_SOCKET_FAMILY_IPV6 &&
         !g_socket_set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, error))
         return NULL;
-    if (!set_fwmark(socket, fwmark, error))
+    if (fwmark != 0 && !set_fwmark(socket, fwmark, error))
         return NULL;
     set_options(socket, family);
     if (!g_socket_bind(socket, address, FALSE, error)) {
@@ -138,6 +138,12 @@ gboolean tunnel_sockets_open(TunnelSockets *sockets, guint16 port, guint32 fwmar
         }
     }
     g_assert_not_reached();
+}
+
+gboolean tunnel_sockets_set_fwmark(TunnelSockets *sockets, guint32 fwmark, GError **error)
+{
+    return (!sockets->v4 || set_fwmark(sockets->v4, fwmark, error)) &&
+           (!sockets->v6 || set_fwmark(sockets->v6, fwmark, error));
 }
 
 void tunnel_sockets_close(TunnelSockets *sockets)
