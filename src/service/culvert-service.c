@@ -14,7 +14,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "culvert-connection.h"
-#include "service-log.h"
+#include "log/culvert-log.h"
 
 struct _CulvertService {
     NMVpnServicePlugin parent;
@@ -126,7 +126,7 @@ static CulvertProfile *read_profile(NMConnection *connection, gboolean need_secr
     g_autoptr(GError) cause = NULL;
     CulvertProfile *profile;
 
-    culvert_service_log_set_connection(nm_connection_get_uuid(connection));
+    culvert_log_set_connection(nm_connection_get_uuid(connection));
     if (!setting)
         return NULL;
     profile = culvert_profile_from_setting(setting, need_secrets, &cause);
@@ -220,7 +220,7 @@ static gboolean culvert_service_need_secrets(NMVpnServicePlugin *plugin, NMConne
     NMSettingVpn *setting = get_setting(connection, error);
     g_autofree char *missing = setting ? culvert_profile_missing_secret(setting) : NULL;
 
-    culvert_service_log_set_connection(nm_connection_get_uuid(connection));
+    culvert_log_set_connection(nm_connection_get_uuid(connection));
     if (!missing)
         return FALSE;
     g_log(G_LOG_DOMAIN, self->told ? G_LOG_LEVEL_INFO : G_LOG_LEVEL_MESSAGE,

@@ -9,10 +9,11 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <syslog.h>
 
 #include "culvert-service.h"
 #include "profile/culvert-profile.h"
-#include "service-log.h"
+#include "log/culvert-log.h"
 
 typedef struct {
     char *bus_name;
@@ -53,6 +54,18 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
                 _("--bus-name: “%s” is not a D-Bus name, like “%s”"), options->bus_name,
                 CULVERT_VPN_SERVICE);
     return FALSE;
+}
+
+/* NetworkManager says in the environment how much it wants, and where. */
+static void init_log(gboolean debug)
+{
+    int level = culvert_log_parse_level(g_getenv("NM_VPN_LOG_LEVEL"));
+    gboolean to_syslog = g_strcmp0(g_getenv("NM_VPN_LOG_SYSLOG"), "1") == 0;
+
+    if (debug)
+        culvert_log_init("nm-culvert-service", LOG_DEBUG, FALSE);
+    else
+        culvert_log_init("nm-culvert-service", level, to_syslog);
 }
 
 static gboolean on_unix_signal(gpointer user_data)
@@ -117,7 +130,7 @@ int main(int argc, char **argv)
         g_free(options.bus_name);
         return EXIT_FAILURE;
     }
-    culvert_service_log_init(options.debug);
+    init_log(options.debug);
     if (options.version) {
         g_print("%s %s\n", "nm-culvert-service", CULVERT_VERSION);
         status = EXIT_SUCCESS;

@@ -7,33 +7,32 @@
 #include <syslog.h>
 
 #include "service/service-attempts.h"
-#include "service/service-log.h"
+#include "log/culvert-log.h"
 
 static void test_level(void)
 {
-    g_assert_cmpint(culvert_service_log_parse_level(NULL), ==, LOG_NOTICE);
-    g_assert_cmpint(culvert_service_log_parse_level(""), ==, LOG_NOTICE);
-    g_assert_cmpint(culvert_service_log_parse_level("loud"), ==, LOG_NOTICE);
-    g_assert_cmpint(culvert_service_log_parse_level("8"), ==, LOG_NOTICE);
-    g_assert_cmpint(culvert_service_log_parse_level("-1"), ==, LOG_NOTICE);
-    g_assert_cmpint(culvert_service_log_parse_level("0"), ==, LOG_EMERG);
-    g_assert_cmpint(culvert_service_log_parse_level("7"), ==, LOG_DEBUG);
+    g_assert_cmpint(culvert_log_parse_level(NULL), ==, LOG_NOTICE);
+    g_assert_cmpint(culvert_log_parse_level(""), ==, LOG_NOTICE);
+    g_assert_cmpint(culvert_log_parse_level("loud"), ==, LOG_NOTICE);
+    g_assert_cmpint(culvert_log_parse_level("8"), ==, LOG_NOTICE);
+    g_assert_cmpint(culvert_log_parse_level("-1"), ==, LOG_NOTICE);
+    g_assert_cmpint(culvert_log_parse_level("0"), ==, LOG_EMERG);
+    g_assert_cmpint(culvert_log_parse_level("7"), ==, LOG_DEBUG);
 }
 
 static void test_syslog_level(void)
 {
-    g_assert_cmpint(culvert_service_log_syslog_level(G_LOG_LEVEL_ERROR | G_LOG_FLAG_FATAL), ==,
-                    LOG_ERR);
-    g_assert_cmpint(culvert_service_log_syslog_level(G_LOG_LEVEL_CRITICAL), ==, LOG_ERR);
-    g_assert_cmpint(culvert_service_log_syslog_level(G_LOG_LEVEL_WARNING), ==, LOG_WARNING);
-    g_assert_cmpint(culvert_service_log_syslog_level(G_LOG_LEVEL_MESSAGE), ==, LOG_NOTICE);
-    g_assert_cmpint(culvert_service_log_syslog_level(G_LOG_LEVEL_INFO), ==, LOG_INFO);
-    g_assert_cmpint(culvert_service_log_syslog_level(G_LOG_LEVEL_DEBUG), ==, LOG_DEBUG);
+    g_assert_cmpint(culvert_log_syslog_level(G_LOG_LEVEL_ERROR | G_LOG_FLAG_FATAL), ==, LOG_ERR);
+    g_assert_cmpint(culvert_log_syslog_level(G_LOG_LEVEL_CRITICAL), ==, LOG_ERR);
+    g_assert_cmpint(culvert_log_syslog_level(G_LOG_LEVEL_WARNING), ==, LOG_WARNING);
+    g_assert_cmpint(culvert_log_syslog_level(G_LOG_LEVEL_MESSAGE), ==, LOG_NOTICE);
+    g_assert_cmpint(culvert_log_syslog_level(G_LOG_LEVEL_INFO), ==, LOG_INFO);
+    g_assert_cmpint(culvert_log_syslog_level(G_LOG_LEVEL_DEBUG), ==, LOG_DEBUG);
 }
 
 static void assert_clean(const char *message, const char *expected)
 {
-    g_autofree char *clean = culvert_service_log_clean(message);
+    g_autofree char *clean = culvert_log_clean(message);
 
     g_assert_cmpstr(clean, ==, expected);
 }

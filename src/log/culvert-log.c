@@ -1,29 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * service-log.c: the log writer.
+ * culvert-log.c: the log writer.
  */
-#include "config.h"
-
-#include "service-log.h"
+#include "culvert-log.h"
 
 #include <stdio.h>
 #include <syslog.h>
 #include <unistd.h>
 
-#define LOG_IDENTIFIER "nm-culvert-service"
-
 typedef struct {
+    const char *identifier;
     int level; /* syslog's: 0 emergency to 7 debug; greater ones are left out */
     gboolean to_syslog;
-} ServiceLog;
+} Log;
 
-/* Written once, by culvert_service_log_init(), before there is a second thread. */
-static ServiceLog service_log = {.level = LOG_NOTICE};
+/* Written once, by culvert_log_init(), before there is a second thread. */
+static Log settings = {.identifier = "culvert", .level = LOG_NOTICE};
 
 /* The UUID of the connection that messages are about; interned, for all threads; NULL: none yet. */
 static const char *connection_uuid;
 
-int culvert_service_log_parse_level(const char *text)
+int culvert_log_parse_level(const char *text)
 {
     guint64 level;
 
@@ -32,7 +29,7 @@ int culvert_service_log_parse_level(const char *text)
     return level;
 }
 
-int culvert_service_log_syslog_level(GLogLevelFlags level)
+int culvert_log_syslog_level(GLogLevelFlags level)
 {
     if (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL))
         return LOG_ERR;
@@ -52,7 +49,7 @@ static const char *level_name(int level)
     return names[CLAMP(level, LOG_ERR, LOG_DEBUG) - LOG_ERR];
 }
 
-char *culvert_service_log_clean(const char *message)
+char *culvert_log_clean(const char *message)
 {
     g_autofree char *valid = g_utf8_make_valid(message, -1);
     GString *clean = g_string_new(NULL);
@@ -80,13 +77,13 @@ static const char *find_field(const GLogField *fields, gsize n_fields, const cha
 /* The journal if it is there, else whatever listens at /dev/log. */
 static void write_syslog(GLogLevelFlags level, const char *message)
 {
-    int syslog_level = culvert_service_log_syslog_level(level);
+    int syslog_level = culvert_log_syslog_level(level);
     const char priority[] = {'0' + syslog_level, '\0'};
     const char *uuid = g_atomic_pointer_get(&connection_uuid);
     const GLogField fields[] = {
         {"MESSAGE", message, -1},
         {"PRIORITY", priority, -1},
-        {"SYSLOG_IDENTIFIER", LOG_IDENTIFIER, -1},
+        {"SYSLOG_IDENTIFIER", settings.identifier, -1},
         {"NM_CONNECTION", uuid, -1},
     };
     gsize n_fields = G_N_ELEMENTS(fields) - (uuid ? 0 : 1);
@@ -99,17 +96,17 @@ static void write_syslog(GLogLevelFlags level, const char *message)
 static GLogWriterOutput write_message(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
                                       gpointer user_data)
 {
-    int syslog_level = culvert_service_log_syslog_level(level);
+    int syslog_level = culvert_log_syslog_level(level);
     const char *message = find_field(fields, n_fields, "MESSAGE");
     g_autofree char *clean = NULL;
 
-    if (!message || syslog_level > service_log.level)
+    if (!message || syslog_level > settings.level)
         return G_LOG_WRITER_HANDLED;
-    clean = culvert_service_log_clean(message);
-    if (service_log.to_syslog)
+    clean = culvert_log_clean(message);
+    if (settings.to_syslog)
         write_syslog(level, clean);
     else
-        fprintf(stderr, "%s[%d] <%s> %s\n", LOG_IDENTIFIER, (int) getpid(),
+        fprintf(stderr, "%s[%d] <%s> %s\n", settings.identifier, (int) getpid(),
                 level_name(syslog_level), clean);
     return G_LOG_WRITER_HANDLED;
 }
@@ -120,18 +117,23 @@ static gboolean have_syslog(void)
     return access("/run/systemd/journal/socket", W_OK) == 0 || access("/dev/log", W_OK) == 0;
 }
 
-void culvert_service_log_init(gboolean debug)
+void culvert_log_to_syslog(void)
 {
-    service_log.level =
-        debug ? LOG_DEBUG : culvert_service_log_parse_level(g_getenv("NM_VPN_LOG_LEVEL"));
-    service_log.to_syslog =
-        !debug && g_strcmp0(g_getenv("NM_VPN_LOG_SYSLOG"), "1") == 0 && have_syslog();
-    if (service_log.to_syslog)
-        openlog(LOG_IDENTIFIER, LOG_PID, LOG_DAEMON);
+    settings.to_syslog = have_syslog();
+    if (settings.to_syslog)
+        openlog(settings.identifier, LOG_PID, LOG_DAEMON);
+}
+
+void culvert_log_init(const char *identifier, int level, gboolean to_syslog)
+{
+    settings.identifier = identifier;
+    settings.level = level;
+    if (to_syslog)
+        culvert_log_to_syslog();
     g_log_set_writer_func(write_message, NULL, NULL);
 }
 
-void culvert_service_log_set_connection(const char *uuid)
+void culvert_log_set_connection(const char *uuid)
 {
     g_atomic_pointer_set(&connection_uuid, g_intern_string(uuid));
 }

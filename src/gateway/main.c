@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * main.c: culvert [-f|--foreground] INTERFACE: a tunnel without NetworkManager, configured by
+ * `wg`; takes wireguard-go's place for wg-quick and its systemd units.
+ */
+#include "config.h"
+
+#include <glib-unix.h>
+#include <glib/gi18n.h>
+#include <locale.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "culvert-gateway.h"
+#include "gateway-daemon.h"
+#include "log/culvert-log.h"
+
+typedef struct {
+    gboolean foreground;
+    gboolean version;
+    const char *interface;
+} Options;
+
+/* Names the kernel accepts (net/core/dev.c, dev_valid_name), and no “%”, which would be a
+ * pattern: `wg` has to know the name. */
+static gboolean check_interface(const char *name, GError **error)
+{
+    gsize len = strlen(name);
+
+    if (len > 0 && len < IFNAMSIZ && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+        !strpbrk(name, "/:% \t\r\n\v\f"))
+        return TRUE;
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                _("“%s” is not a name for a network interface: 1 to %d bytes without “/”, “:”, "
+                  "“%%” and spaces, like “wg0”"),
+                name, IFNAMSIZ - 1);
+    return FALSE;
+}
+
+static gboolean take_arguments(Options *options, int argc, char **argv, GError **error)
+{
+    if (options->version)
+        return TRUE;
+    if (argc != 2) {
+        g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                            _("Give the name of one network interface to create, like “culvert "
+                              "wg0”; see “culvert --help”"));
+        return FALSE;
+    }
+    options->interface = argv[1];
+    return check_interface(options->interface, error);
+}
+
+static gboolean parse_options(Options *options, int *argc, char ***argv, GError **error)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new(_("INTERFACE"));
+    const GOptionEntry entries[] = {
+        {"foreground", 'f', 0, G_OPTION_ARG_NONE, &options->foreground,
+         N_("Stay in the foreground"), NULL},
+        {"version", 0, 0, G_OPTION_ARG_NONE, &options->version, N_("Show the version"), NULL},
+        {NULL},
+    };
+
+    g_option_context_add_main_entries(context, entries, GETTEXT_PACKAGE);
+    g_option_context_set_summary(
+        context, _("Creates a network interface that speaks WireGuard in user space. Configure it "
+                   "with “wg”, or let wg-quick start this program: "
+                   "WG_QUICK_USERSPACE_IMPLEMENTATION=culvert wg-quick up INTERFACE"));
+    g_option_context_set_description(
+        context, _("Environment:\n  LOG_LEVEL   verbose (or debug), info, error, silent\n"));
+    if (!g_option_context_parse(context, argc, argv, error))
+        return FALSE;
+    /* wireguard-go's way to say the same */
+    if (g_strcmp0(g_getenv("WG_PROCESS_FOREGROUND"), "1") == 0)
+        options->foreground = TRUE;
+    return take_arguments(options, *argc, *argv, error);
+}
+
+/* The names that wireguard-go knows, and one between them; anything else is the default. */
+static int log_level(const char *name)
+{
+    static const struct {
+        const char *name;
+        int level;
+    } levels[] = {
+        {"verbose", LOG_DEBUG}, {"debug", LOG_DEBUG}, {"info", LOG_INFO},
+        {"error", LOG_ERR},     {"silent", -1},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {
+        if (g_strcmp0(name, levels[i].name) == 0)
+            return levels[i].level;
+    }
+    return LOG_NOTICE;
+}
+
+static gboolean on_unix_signal(gpointer loop)
+{
+    g_message("Asked to end by a signal");
+    g_main_loop_quit(loop);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean run(const Options *options, GError **error)
+{
+    g_autoptr(GMainLoop) loop = NULL;
+    g_autoptr(CulvertGateway) gateway = NULL;
+
+    if (!options->foreground && !gateway_daemon_start(error))
+        return FALSE;
+    loop = g_main_loop_new(NULL, FALSE);
+    gateway = culvert_gateway_new(options->interface, error);
+    if (!gateway)
+        return FALSE;
+    g_signal_connect_swapped(gateway, "ended", G_CALLBACK(g_main_loop_quit), loop);
+    g_unix_signal_add(SIGTERM, on_unix_signal, loop);
+    g_unix_signal_add(SIGINT, on_unix_signal, loop);
+    if (!options->foreground) {
+        gateway_daemon_ready();
+        culvert_log_to_syslog();
+    }
+    g_main_loop_run(loop);
+    return TRUE;
+}
+
+int main(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    Options options = {0};
+
+    setlocale(LC_ALL, "");
+    bindtextdomain(GETTEXT_PACKAGE, CULVERT_LOCALEDIR);
+    bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
+    textdomain(GETTEXT_PACKAGE);
+    signal(SIGPIPE, SIG_IGN);
+
+    if (!parse_options(&options, &argc, &argv, &error)) {
+        g_printerr("culvert: %s\n", error->message);
+        return EXIT_FAILURE;
+    }
+    if (options.version) {
+        g_print("culvert %s\n", CULVERT_VERSION);
+        return EXIT_SUCCESS;
+    }
+    culvert_log_init("culvert", log_level(g_getenv("LOG_LEVEL")), FALSE);
+    if (!run(&options, &error)) {
+        g_printerr("culvert: %s\n", error->message);
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
