@@ -21,6 +21,9 @@
 /* Handshake messages per turn of the main loop, so that D-Bus and timers get theirs. */
 #define HANDSHAKES_PER_TURN 64
 
+/* Less than this the two clocks may differ by being read one after the other. */
+#define SUSPEND_LEAST WG_SECOND
+
 enum {
     SIGNAL_HANDSHAKE,
     SIGNAL_SILENT,
@@ -41,6 +44,14 @@ gint64 tunnel_now(void)
     clock_gettime(CLOCK_BOOTTIME, &now);
     return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
 }
+
+/* CLOCK_BOOTTIME runs during suspend and CLOCK_MONOTONIC does not: time_namespaces(7). */
+gint64 tunnel_time_suspended(void)
+{
+    return tunnel_now() - g_get_monotonic_time();
+}
+
+gint64 (*tunnel_suspended)(void) = tunnel_time_suspended;
 
 /* ---- Telling the owner ---------------------------------------------------------------------- */
 
@@ -199,12 +210,28 @@ static void follow_mtu(CulvertTunnel *self)
         wg_device_set_mtu(self->device, mtu);
 }
 
+/* After a suspend the keys are dropped, as the kernel does: whoever had the sleeping machine may
+ * have read its memory (kernel: device.c, wg_pm_notification). */
+static void notice_suspend(CulvertTunnel *self)
+{
+    gint64 suspended = tunnel_suspended();
+    GPtrArray *peers = wg_device_get_peers(self->device);
+
+    if (suspended - self->suspended >= SUSPEND_LEAST) {
+        g_message("The machine was asleep: all sessions start anew");
+        for (guint i = 0; i < peers->len; i++)
+            wg_peer_drop_sessions(g_ptr_array_index(peers, i));
+    }
+    self->suspended = suspended;
+}
+
 static gboolean run(gpointer data)
 {
     g_autoptr(CulvertTunnel) self = g_object_ref(data);
     gint64 now = tunnel_now();
 
     g_source_set_ready_time(self->run_source, -1);
+    notice_suspend(self);
     follow_mtu(self);
     feed_handshakes(self, now);
     set_timer(self, wg_device_run(self->device, now, g_get_real_time()));
@@ -236,6 +263,7 @@ static void culvert_tunnel_init(CulvertTunnel *self)
 {
     self->context = g_main_context_ref_thread_default();
     self->device = wg_device_new(wake_from_core, self);
+    self->suspended = tunnel_suspended();
     self->dialers = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL,
                                           (GDestroyNotify) tunnel_dialer_stop);
     pthread_mutex_init(&self->handshakes_lock, NULL);
@@ -461,5 +489,6 @@ void culvert_tunnel_get_stats(CulvertTunnel *self, CulvertTunnelStats *stats)
         .tun_write_packets = atomic_load(&self->tun_write_packets),
         .tun_write_dropped = atomic_load(&self->tun_write_dropped),
         .udp_send_dropped = atomic_load(&self->udp_send_dropped),
+        .looped = atomic_load(&self->looped),
     };
 }

@@ -92,6 +92,7 @@ typedef struct {
     guint64 tun_write_packets;
     guint64 tun_write_dropped; /* the device did not take it: down or full */
     guint64 udp_send_dropped;  /* the socket did not take it: no route, no buffer */
+    guint64 looped;            /* the tunnel's own datagrams, routed into the tunnel: dropped */
 } CulvertTunnelStats;
 
 void culvert_tunnel_get_stats(CulvertTunnel *self, CulvertTunnelStats *stats);

@@ -34,13 +34,14 @@ gboolean tunnel_sockets_send(const TunnelSockets *sockets, const WgEndpoint *end
                              const guint8 *data, gsize len, guint8 tos, int patience_ms);
 
 /* tunnel_sockets_receive: up to `n` datagrams without waiting. `buffers[i]` holds
- * TUNNEL_DATAGRAM_MAX bytes; lengths and sources are filled in. Returns how many. */
+ * TUNNEL_DATAGRAM_MAX bytes; lengths, sources and DS fields are filled in. Returns how many. */
 #define TUNNEL_DATAGRAM_MAX 65536
 #define TUNNEL_BATCH        32
 typedef struct {
     guint8 *buffers[TUNNEL_BATCH];
     gsize lens[TUNNEL_BATCH];
     WgEndpoint sources[TUNNEL_BATCH];
+    guint8 tos[TUNNEL_BATCH]; /* the outer DS field */
 } TunnelDatagrams;
 guint tunnel_sockets_receive(GSocket *socket, TunnelDatagrams *datagrams);
 
@@ -102,6 +103,7 @@ struct _CulvertTunnel {
     int timer_fd;          /* CLOCK_BOOTTIME: GLib's own timers stop during suspend */
     GHashTable *dialers;   /* WgPeer * -> TunnelDialer */
     gint64 overload_until; /* under load at least until then */
+    gint64 suspended;      /* time asleep since boot, when last looked at */
     gboolean stopped;
 
     guint16 port; /* asked for; 0: any */
@@ -121,10 +123,16 @@ struct _CulvertTunnel {
     _Atomic guint64 tun_write_packets;
     _Atomic guint64 tun_write_dropped;
     _Atomic guint64 udp_send_dropped;
+    _Atomic guint64 looped;
 };
 
 /* tunnel_now: microseconds of CLOCK_BOOTTIME, for all `now` of the protocol core. */
 gint64 tunnel_now(void);
+
+/* tunnel_suspended: microseconds that the machine has been asleep since boot; a variable, so that
+ * a test can put it to sleep. tunnel_time_suspended: its value outside tests. */
+extern gint64 (*tunnel_suspended)(void);
+gint64 tunnel_time_suspended(void);
 
 /* tunnel_wake: makes the control thread run the protocol core soon. Any thread. */
 void tunnel_wake(CulvertTunnel *self);

@@ -6,6 +6,8 @@
  */
 #include "tunnel-private.h"
 
+#include "tun/culvert-packet.h"
+
 #include <poll.h>
 #include <string.h>
 
@@ -66,17 +68,20 @@ static guint open_run(Receiver *self, const WgRx *rx, guint first, guint n)
     return i - first;
 }
 
-static void deliver(Receiver *self, guint n)
+/* `first` is the datagram of the first packet. */
+static void deliver(Receiver *self, guint first, guint n)
 {
     CulvertTunnel *tunnel = self->tunnel;
     CulvertTun *tun = atomic_load_explicit(&tunnel->tun, memory_order_acquire);
     guint written = 0, dropped = 0;
 
     for (guint i = 0; i < n; i++) {
-        const WgRxPacket *packet = &self->packets[i];
+        WgRxPacket *packet = &self->packets[i];
 
         if (packet->verdict != WG_OK)
             continue;
+        if ((self->datagrams.tos[first + i] & CULVERT_ECN_MASK) == CULVERT_ECN_CE)
+            culvert_packet_mark_ce(packet->data);
         if (tun && culvert_tun_write(tun, packet->data, packet->len) >= 0)
             written++;
         else
@@ -97,7 +102,7 @@ static guint receive_run(Receiver *self, guint first, guint n, gint64 now)
         return 1; /* counted by the core */
     run = open_run(self, &rx, first, n);
     wg_rx_end(&rx, self->packets, run, &d->sources[first], now);
-    deliver(self, run);
+    deliver(self, first, run);
     return run;
 }
 

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "tunnel-private.h"
+#include "tun/culvert-packet.h"
 
 #include <errno.h>
 #include <glib/gi18n-lib.h>
@@ -22,34 +23,83 @@
 /* How long a full socket may hold up the device's queue before a packet is dropped. */
 #define SEND_PATIENCE_MS 100
 
+/* ICMP errors to the packets' senders: a second's worth at once, at most so many in a second; the
+ * kernel's own bound for all of them together is 1000 (icmp(7), icmp_msgs_per_sec). */
+#define UNREACHABLE_PER_SECOND 100
+
 typedef struct {
     CulvertTunnel *tunnel;
     CulvertTun *tun;
     WgAead *aead;
     guint8 *buffer; /* headroom, packet, tailroom */
+    gint64 unreachable_second;
+    guint unreachable_sent; /* in that second */
 } Sender;
+
+/* The packet's sender hears that nobody is there, instead of waiting. */
+static void answer_unreachable(Sender *self, const guint8 *packet, gsize len, gint64 now)
+{
+    guint8 answer[CULVERT_UNREACHABLE_MAX];
+    gsize size = culvert_packet_unreachable(packet, len, answer);
+
+    if (now / G_USEC_PER_SEC != self->unreachable_second) {
+        self->unreachable_second = now / G_USEC_PER_SEC;
+        self->unreachable_sent = 0;
+    }
+    if (size == 0 || self->unreachable_sent >= UNREACHABLE_PER_SECOND)
+        return;
+    self->unreachable_sent++;
+    culvert_tun_write(self->tun, answer, size);
+}
+
+/* The route to the peer's endpoint leads into the tunnel: each datagram would come back as a
+ * packet and leave as a longer datagram, for ever. */
+static gboolean is_own_datagram(const Sender *self, const WgTx *tx, const guint8 *packet, gsize len)
+{
+    guint16 own_port = self->tunnel->sockets.port;
+    const WgEndpoint *to = &tx->endpoint;
+
+    if (to->remote.any.sa_family == AF_INET6)
+        return culvert_packet_is_udp_to(packet, len, own_port, AF_INET6,
+                                        to->remote.in6.sin6_addr.s6_addr,
+                                        g_ntohs(to->remote.in6.sin6_port));
+    return culvert_packet_is_udp_to(packet, len, own_port, AF_INET,
+                                    (const guint8 *) &to->remote.in4.sin_addr,
+                                    g_ntohs(to->remote.in4.sin_port));
+}
+
+static gboolean seal_and_send(Sender *self, const WgTx *tx, const guint8 *packet, gsize len,
+                              gsize *size)
+{
+    guint8 ecn = culvert_packet_outer_ecn(packet);
+
+    *size = wg_tx_seal(tx, self->aead, 0, packet, len, self->buffer);
+    if (tunnel_sockets_send(&self->tunnel->sockets, &tx->endpoint, self->buffer, *size, ecn,
+                            SEND_PATIENCE_MS))
+        return TRUE;
+    tunnel_count(&self->tunnel->udp_send_dropped, 1);
+    return FALSE;
+}
 
 static void send_packet(Sender *self, gsize len, gint64 now)
 {
-    CulvertTunnel *tunnel = self->tunnel;
-    guint8 *packet = self->buffer + HEADROOM;
+    const guint8 *packet = self->buffer + HEADROOM;
+    gboolean sent = FALSE;
     gsize size = 0;
     WgVerdict verdict;
-    gboolean sent = FALSE;
     WgTx tx;
 
-    verdict = wg_tx_begin(tunnel->device, packet, len, 1, now, &tx);
-    if (verdict == WG_OK) {
-        size = wg_tx_seal(&tx, self->aead, 0, packet, len, self->buffer);
-        sent = tunnel_sockets_send(&tunnel->sockets, &tx.endpoint, self->buffer, size, 0,
-                                   SEND_PATIENCE_MS);
-        if (!sent)
-            tunnel_count(&tunnel->udp_send_dropped, 1);
-    } else if (verdict == WG_STAGED) {
-        wg_tx_stage(&tx, packet, len, now);
-    } else {
+    verdict = wg_tx_begin(self->tunnel->device, packet, len, 1, now, &tx);
+    if (verdict == WG_NO_PEER || verdict == WG_NO_ENDPOINT)
+        answer_unreachable(self, packet, len, now);
+    if (verdict != WG_OK && verdict != WG_STAGED)
         return; /* counted by the core */
-    }
+    if (is_own_datagram(self, &tx, packet, len))
+        tunnel_count(&self->tunnel->looped, 1);
+    else if (verdict == WG_OK)
+        sent = seal_and_send(self, &tx, packet, len, &size);
+    else
+        wg_tx_stage(&tx, packet, len, now);
     wg_tx_end(&tx, sent ? 1 : 0, size, now);
 }
 
@@ -87,7 +137,7 @@ gpointer tunnel_send_main(gpointer data)
     CulvertTunnel *tunnel = data;
     g_autoptr(WgAead) aead = wg_aead_new();
     g_autofree guint8 *buffer = g_malloc(HEADROOM + CULVERT_TUN_MAX_PACKET + TAILROOM);
-    Sender self = {tunnel, atomic_load(&tunnel->tun), aead, buffer};
+    Sender self = {tunnel, atomic_load(&tunnel->tun), aead, buffer, 0, 0};
     struct pollfd fds[] = {
         {.fd = culvert_tun_get_fd(self.tun), .events = POLLIN},
         {.fd = tunnel->sender.event_fd, .events = POLLIN},

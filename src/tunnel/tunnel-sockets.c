@@ -42,9 +42,11 @@ static void set_options(GSocket *socket, GSocketFamily family)
     if (family == G_SOCKET_FAMILY_IPV4) {
         g_socket_set_option(socket, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT, NULL);
         g_socket_set_option(socket, IPPROTO_IP, IP_PKTINFO, 1, NULL);
+        g_socket_set_option(socket, IPPROTO_IP, IP_RECVTOS, 1, NULL);
     } else {
         g_socket_set_option(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT, NULL);
         g_socket_set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, NULL);
+        g_socket_set_option(socket, IPPROTO_IPV6, IPV6_RECVTCLASS, 1, NULL);
     }
 }
 
@@ -286,11 +288,12 @@ gboolean tunnel_sockets_send(const TunnelSockets *sockets, const WgEndpoint *end
 
 typedef union {
     struct cmsghdr align;
-    guint8 bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+    guint8 bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
 } ReceiveControl;
 
-static void read_local(struct msghdr *message, WgEndpoint *source)
+static void read_control(struct msghdr *message, WgEndpoint *source, guint8 *tos)
 {
+    *tos = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
@@ -304,6 +307,13 @@ static void read_local(struct msghdr *message, WgEndpoint *source)
             memcpy(&info, CMSG_DATA(c), sizeof info);
             source->local.in6 = info.ipi6_addr;
             source->local_ifindex = (int) info.ipi6_ifindex;
+        } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+            *tos = *CMSG_DATA(c); /* one byte */
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+            int value;
+
+            memcpy(&value, CMSG_DATA(c), sizeof value);
+            *tos = (guint8) value;
         }
     }
 }
@@ -332,7 +342,7 @@ guint tunnel_sockets_receive(GSocket *socket, TunnelDatagrams *datagrams)
     while (n < 0 && errno == EINTR);
     for (int i = 0; i < n; i++) {
         datagrams->lens[i] = messages[i].msg_len;
-        read_local(&messages[i].msg_hdr, &datagrams->sources[i]);
+        read_control(&messages[i].msg_hdr, &datagrams->sources[i], &datagrams->tos[i]);
     }
     /* Errors here are a network's passing troubles (an ICMP message, say); the next datagram
      * comes. */

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-packet.c: ECN, ports and ICMP errors of the packets in the tunnel.
+ */
+#include "culvert-packet.h"
+
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <string.h>
+
+#define IPV4_HEADER_SIZE 20
+#define IPV6_HEADER_SIZE 40
+#define ICMP_HEADER_SIZE 8
+#define UDP_HEADER_SIZE  8
+
+/* How much of the packet an ICMP error quotes: as much as fits 576 bytes (RFC 1812, 4.3.2.3), or
+ * IPv6's minimum MTU. */
+#define ICMP4_QUOTE_MAX (576 - IPV4_HEADER_SIZE - ICMP_HEADER_SIZE)
+#define ICMP6_QUOTE_MAX (CULVERT_UNREACHABLE_MAX - IPV6_HEADER_SIZE - ICMP_HEADER_SIZE)
+
+#define REPLY_TTL 64
+
+static guint16 get16(const guint8 *p)
+{
+    return (guint16) (p[0] << 8 | p[1]);
+}
+
+static void put16(guint8 *p, guint16 value)
+{
+    p[0] = (guint8) (value >> 8);
+    p[1] = (guint8) value;
+}
+
+static guint version(const guint8 *packet)
+{
+    return packet[0] >> 4;
+}
+
+/* ---- Checksums (RFC 1071) ------------------------------------------------------------------- */
+
+static guint32 add_words(guint32 sum, const guint8 *data, gsize len)
+{
+    for (gsize i = 0; i + 1 < len; i += 2)
+        sum += get16(data + i);
+    if (len % 2 != 0)
+        sum += (guint32) data[len - 1] << 8;
+    return sum;
+}
+
+static guint16 fold(guint32 sum)
+{
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (guint16) ~sum;
+}
+
+/* ---- ECN ------------------------------------------------------------------------------------ */
+
+/* IPv4 has the DS field in its second byte; IPv6 across its first two. */
+static guint8 get_ecn(const guint8 *packet)
+{
+    return (version(packet) == 4 ? packet[1] : packet[1] >> 4) & CULVERT_ECN_MASK;
+}
+
+guint8 culvert_packet_outer_ecn(const guint8 *packet)
+{
+    guint8 ecn = get_ecn(packet);
+
+    return ecn == CULVERT_ECN_CE ? 2 /* ECT(0) */ : ecn;
+}
+
+void culvert_packet_mark_ce(guint8 *packet)
+{
+    if (get_ecn(packet) == 0)
+        return;
+    if (version(packet) == 6) {
+        packet[1] |= CULVERT_ECN_CE << 4;
+        return;
+    }
+    /* RFC 1624: HC' = ~(~HC + ~m + m'), of the header's first word. */
+    guint32 sum = (guint16) ~get16(packet + 10) + (guint16) ~get16(packet);
+
+    packet[1] |= CULVERT_ECN_CE;
+    put16(packet + 10, fold(sum + get16(packet)));
+}
+
+/* ---- Ports ---------------------------------------------------------------------------------- */
+
+static gsize ipv4_header_size(const guint8 *packet)
+{
+    return (gsize) (packet[0] & 15) * 4;
+}
+
+static gboolean is_later_fragment(const guint8 *packet)
+{
+    return (get16(packet + 6) & 0x1fff) != 0;
+}
+
+gboolean culvert_packet_is_udp_to(const guint8 *packet, gsize len, guint16 source_port, int family,
+                                  const guint8 *address, guint16 port)
+{
+    gsize header;
+
+    if (version(packet) == 4) {
+        header = ipv4_header_size(packet);
+        if (family != AF_INET || packet[9] != IPPROTO_UDP || is_later_fragment(packet) ||
+            memcmp(packet + 16, address, 4) != 0)
+            return FALSE;
+    } else {
+        header = IPV6_HEADER_SIZE;
+        if (family != AF_INET6 || memcmp(packet + 24, address, 16) != 0)
+            return FALSE;
+        if (packet[6] == IPPROTO_FRAGMENT && len >= header + 8 &&
+            (get16(packet + header + 2) & 0xfff8) == 0) {
+            if (packet[header] != IPPROTO_UDP)
+                return FALSE;
+            header += 8;
+        } else if (packet[6] != IPPROTO_UDP) {
+            return FALSE;
+        }
+    }
+    return len >= header + UDP_HEADER_SIZE && get16(packet + header) == source_port &&
+           get16(packet + header + 2) == port;
+}
+
+/* ---- Unreachable ---------------------------------------------------------------------------- */
+
+static gboolean is_icmp4_error(const guint8 *packet, gsize len)
+{
+    gsize header = ipv4_header_size(packet);
+
+    if (packet[9] != IPPROTO_ICMP)
+        return FALSE;
+    if (len <= header)
+        return TRUE;
+    switch (packet[header]) {
+    case ICMP_ECHO:
+    case ICMP_ECHOREPLY:
+    case ICMP_TIMESTAMP:
+    case ICMP_TIMESTAMPREPLY:
+        return FALSE;
+    default:
+        return TRUE;
+    }
+}
+
+static gboolean may_answer4(const guint8 *packet, gsize len)
+{
+    const guint8 *source = packet + 12, *destination = packet + 16;
+
+    /* 0.0.0.0/8, 127.0.0.0/8, multicast, reserved and broadcast: 224.0.0.0 and up */
+    if (source[0] == 0 || source[0] == 127 || source[0] >= 224 || destination[0] >= 224)
+        return FALSE;
+    return !is_later_fragment(packet) && !is_icmp4_error(packet, len);
+}
+
+static gsize unreachable4(const guint8 *packet, gsize len, guint8 *out)
+{
+    gsize quote = MIN(len, ICMP4_QUOTE_MAX);
+    gsize size = IPV4_HEADER_SIZE + ICMP_HEADER_SIZE + quote;
+    guint8 *icmp = out + IPV4_HEADER_SIZE;
+
+    memset(out, 0, IPV4_HEADER_SIZE + ICMP_HEADER_SIZE);
+    out[0] = 0x45;
+    put16(out + 2, (guint16) size);
+    out[8] = REPLY_TTL;
+    out[9] = IPPROTO_ICMP;
+    memcpy(out + 12, packet + 16, 4);
+    memcpy(out + 16, packet + 12, 4);
+    put16(out + 10, fold(add_words(0, out, IPV4_HEADER_SIZE)));
+    icmp[0] = ICMP_DEST_UNREACH;
+    icmp[1] = ICMP_HOST_UNREACH;
+    memcpy(icmp + ICMP_HEADER_SIZE, packet, quote);
+    put16(icmp + 2, fold(add_words(0, icmp, ICMP_HEADER_SIZE + quote)));
+    return size;
+}
+
+static gboolean is_unspecified6(const guint8 *address)
+{
+    static const guint8 unspecified[16];
+
+    return memcmp(address, unspecified, sizeof unspecified) == 0;
+}
+
+static gboolean may_answer6(const guint8 *packet, gsize len)
+{
+    const guint8 *source = packet + 8, *destination = packet + 24;
+
+    if (is_unspecified6(source) || source[0] == 0xff || destination[0] == 0xff)
+        return FALSE;
+    if (packet[6] == IPPROTO_FRAGMENT)
+        return len >= IPV6_HEADER_SIZE + 8 &&
+               (get16(packet + IPV6_HEADER_SIZE + 2) & 0xfff8) == 0 &&
+               packet[IPV6_HEADER_SIZE] != IPPROTO_ICMPV6;
+    /* ICMPv6 errors are the types below 128 (RFC 4443, 2.1). */
+    return packet[6] != IPPROTO_ICMPV6 ||
+           (len > IPV6_HEADER_SIZE && packet[IPV6_HEADER_SIZE] >= 128);
+}
+
+static gsize unreachable6(const guint8 *packet, gsize len, guint8 *out)
+{
+    gsize quote = MIN(len, ICMP6_QUOTE_MAX);
+    gsize payload = ICMP_HEADER_SIZE + quote;
+    guint8 *icmp = out + IPV6_HEADER_SIZE;
+    guint32 sum;
+
+    memset(out, 0, IPV6_HEADER_SIZE + ICMP_HEADER_SIZE);
+    out[0] = 0x60;
+    put16(out + 4, (guint16) payload);
+    out[6] = IPPROTO_ICMPV6;
+    out[7] = REPLY_TTL;
+    memcpy(out + 8, packet + 24, 16);
+    memcpy(out + 24, packet + 8, 16);
+    icmp[0] = ICMP6_DST_UNREACH;
+    icmp[1] = ICMP6_DST_UNREACH_ADDR;
+    memcpy(icmp + ICMP_HEADER_SIZE, packet, quote);
+    /* The pseudo header (RFC 8200, 8.1): both addresses, length, next header. */
+    sum = add_words((guint32) payload + IPPROTO_ICMPV6, out + 8, 32);
+    put16(icmp + 2, fold(add_words(sum, icmp, payload)));
+    return IPV6_HEADER_SIZE + payload;
+}
+
+gsize culvert_packet_unreachable(const guint8 *packet, gsize len, guint8 *out)
+{
+    if (version(packet) == 4)
+        return may_answer4(packet, len) ? unreachable4(packet, len, out) : 0;
+    return may_answer6(packet, len) ? unreachable6(packet, len, out) : 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-packet.h: what a tunnel has to know of, and do to, the IP packets it carries. Pure
+ * functions on bytes; any thread. `packet` is a whole IPv4 or IPv6 packet of `len` bytes, which
+ * may lie about anything but is at least an IP header long.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* The two ECN bits of the DS field (RFC 3168, section 5). */
+#define CULVERT_ECN_MASK 3
+#define CULVERT_ECN_CE   3
+
+/* culvert_packet_outer_ecn: the ECN bits for the datagram that carries the packet: the packet's
+ * own, except that a mark (CE) it already has stays inside (RFC 6040, 4.1, compatibility with
+ * RFC 3168, as the kernel's INET_ECN_encapsulate). */
+guint8 culvert_packet_outer_ecn(const guint8 *packet);
+
+/* culvert_packet_mark_ce: the datagram that carried the packet was marked on its way: so is the
+ * packet, if its sender can deal with marks; corrects the IPv4 header's checksum. */
+void culvert_packet_mark_ce(guint8 *packet);
+
+/* culvert_packet_is_udp_to: whether the packet is a UDP datagram, or the first fragment of one,
+ * from port `source_port` to this address (4 or 16 bytes, by the packet's IP version) and port.
+ * Ports in host byte order. */
+gboolean culvert_packet_is_udp_to(const guint8 *packet, gsize len, guint16 source_port, int family,
+                                  const guint8 *address, guint16 port);
+
+/* The largest answer of culvert_packet_unreachable(): IPv6's minimum MTU (RFC 4443, 2.4 c). */
+#define CULVERT_UNREACHABLE_MAX 1280
+
+/* culvert_packet_unreachable: writes the ICMP message that says "host unreachable" to the packet's
+ * sender (RFC 792; RFC 4443, section 3.1, address unreachable), as if from the packet's
+ * destination, to `out`, which holds CULVERT_UNREACHABLE_MAX bytes. Returns its size; 0 if the
+ * packet must not be answered (RFC 1122, 3.2.2; RFC 4443, 2.4 e): ICMP errors, multicast,
+ * broadcast, further fragments, no single sender. */
+gsize culvert_packet_unreachable(const guint8 *packet, gsize len, guint8 *out);
+
+G_END_DECLS
