@@ -134,9 +134,8 @@ static CulvertProfile *read_profile(NMConnection *connection, gboolean need_secr
         return profile;
     if (g_error_matches(cause, CULVERT_PROFILE_ERROR, CULVERT_PROFILE_ERROR_MISSING_SECRET))
         g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
-                    _("%s. It is not stored in the profile, and no secret agent gave it: connect "
-                      "from a desktop session, which can ask for it, or with “nmcli connection "
-                      "up … passwd-file FILE”"),
+                    _("%s. It is not stored in the profile, and no secret agent gave it: store it, "
+                      "for example with “nmcli connection edit”"),
                     cause->message);
     else
         g_propagate_error(error, g_steal_pointer(&cause));
@@ -225,7 +224,8 @@ static gboolean culvert_service_need_secrets(NMVpnServicePlugin *plugin, NMConne
         return FALSE;
     g_log(G_LOG_DOMAIN, self->told ? G_LOG_LEVEL_INFO : G_LOG_LEVEL_MESSAGE,
           "Connection “%s”: the secret “%s” is not here yet; NetworkManager looks for it where the "
-          "profile says, then asks a secret agent, and fails if there is none",
+          "profile says, then asks a secret agent, and fails if there is none. To store it in the "
+          "profile: “nmcli connection edit”, “set vpn.secrets”, “save”",
           get_id(connection), missing);
     self->told = TRUE;
     *setting_name = NM_SETTING_VPN_SETTING_NAME;

@@ -143,6 +143,18 @@ def test_private_key_missing_and_nobody_to_ask(network, flags):
     assert "secrets" in said
 
 
+def test_missing_private_key_can_be_stored(network):
+    """As README.md and the log say."""
+    private = network.conf(network.office).sections[0][1]["PrivateKey"]
+    network.add_vpn("office", GOOD | {"public-key": network.office.keys.public})
+    fails_to_come_up(network, within=10)
+    assert "the secret “private-key” is not here" in network.journal()
+    network.desktop.nmcli("connection", "edit", "office",
+                          stdin=f"set vpn.secrets private-key={private}\nsave\nquit\n")
+    network.up()
+    assert network.ping("10.8.0.1")
+
+
 def test_interface_name_that_is_taken(network):
     network.add(network.conf(network.office))
     network.desktop.nmcli("connection", "modify", "office", "connection.interface-name", "wan0")

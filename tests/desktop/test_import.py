@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from lab import Conf, KeyPair, generate_psk
+from lab import Conf, KeyPair, generate_psk, wait_for
 
 FIELDS = ("vpn.data", "vpn.secrets", "ipv4.method", "ipv4.addresses", "ipv4.dns",
           "ipv4.dns-search", "ipv6.method", "ipv6.addresses", "ipv6.dns", "ipv6.dns-search")
@@ -66,9 +66,9 @@ def test_stock_tools_take_what_is_exported(network):
     network.desktop.nmcli("connection", "export", "office", exported)
     network.branch.sh(f"wg-quick strip {exported} > /run/lab/stripped.conf")
     network.branch.spawn("wireguard-go", "-f", "wg1", log="wg1")
+    wait_for(lambda: network.branch.succeeds("wg", "show", "wg1"), "wireguard-go to make wg1")
     try:
-        network.branch.sh("for i in $(seq 50); do wg show wg1 && break; sleep 0.1; done\n"
-                          "wg setconf wg1 /run/lab/stripped.conf\n"
+        network.branch.sh("wg setconf wg1 /run/lab/stripped.conf\n"
                           "ip address add 10.8.0.2/24 dev wg1; ip link set wg1 up")
         assert network.branch.succeeds("ping", "-c1", "-w5", "10.8.0.1")
     finally:
