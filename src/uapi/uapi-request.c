@@ -33,7 +33,7 @@ gboolean uapi_parse_key(const char *text, WgKey *key)
         int high = hex_digit((guint8) text[2 * i]), low = hex_digit((guint8) text[2 * i + 1]);
 
         bad |= high | low;
-        key->bytes[i] = (guint8) (high << 4 | low);
+        key->bytes[i] = (guint8) ((guint) high << 4 | (guint) low);
     }
     if (bad < 0)
         wg_wipe(key, sizeof *key);
@@ -45,8 +45,10 @@ gboolean uapi_parse_number(const char *text, guint64 max, guint64 *number)
     return g_ascii_string_to_unsigned(text, 10, 0, max, number, NULL) && g_ascii_isdigit(text[0]);
 }
 
-/* Splits at the last colon: HOST:PORT, with [HOST] for IPv6. `host` holds `size` bytes. */
-static gboolean split_endpoint(const char *text, char *host, gsize size, guint16 *port)
+/* Splits at the last colon: HOST:PORT, with [HOST] for IPv6, and only for that. `host` holds `size`
+ * bytes. */
+static gboolean split_endpoint(const char *text, char *host, gsize size, guint16 *port,
+                               gboolean *ipv6)
 {
     const char *colon = strrchr(text, ':');
     guint64 number;
@@ -56,11 +58,10 @@ static gboolean split_endpoint(const char *text, char *host, gsize size, guint16
         return FALSE;
     *port = (guint16) number;
     len = (gsize) (colon - text);
-    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+    *ipv6 = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+    if (*ipv6) {
         text++;
         len -= 2;
-    } else if (memchr(text, ':', len)) {
-        return FALSE;
     }
     if (len == 0 || len >= size)
         return FALSE;
@@ -84,27 +85,39 @@ static gboolean parse_scope(char *host, guint32 *scope)
     return number != 0;
 }
 
+static gboolean parse_ipv4(const char *host, guint16 port, struct sockaddr_in *address)
+{
+    if (inet_pton(AF_INET, host, &address->sin_addr) != 1)
+        return FALSE;
+    address->sin_family = AF_INET;
+    address->sin_port = g_htons(port);
+    return TRUE;
+}
+
+static gboolean parse_ipv6(char *host, guint16 port, struct sockaddr_in6 *address)
+{
+    if (!parse_scope(host, &address->sin6_scope_id) ||
+        inet_pton(AF_INET6, host, &address->sin6_addr) != 1)
+        return FALSE;
+    address->sin6_family = AF_INET6;
+    address->sin6_port = g_htons(port);
+    return TRUE;
+}
+
 gboolean uapi_parse_endpoint(const char *text, WgEndpoint *endpoint)
 {
     char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+    gboolean ipv6, fine;
     guint16 port;
 
     memset(endpoint, 0, sizeof *endpoint);
-    if (!split_endpoint(text, host, sizeof host, &port))
+    if (!split_endpoint(text, host, sizeof host, &port, &ipv6))
         return FALSE;
-    if (inet_pton(AF_INET, host, &endpoint->remote.in4.sin_addr) == 1) {
-        endpoint->remote.in4.sin_family = AF_INET;
-        endpoint->remote.in4.sin_port = g_htons(port);
-        return TRUE;
-    }
-    if (!parse_scope(host, &endpoint->remote.in6.sin6_scope_id) ||
-        inet_pton(AF_INET6, host, &endpoint->remote.in6.sin6_addr) != 1) {
+    fine = ipv6 ? parse_ipv6(host, port, &endpoint->remote.in6)
+                : parse_ipv4(host, port, &endpoint->remote.in4);
+    if (!fine)
         memset(endpoint, 0, sizeof *endpoint);
-        return FALSE;
-    }
-    endpoint->remote.in6.sin6_family = AF_INET6;
-    endpoint->remote.in6.sin6_port = g_htons(port);
-    return TRUE;
+    return fine;
 }
 
 gboolean uapi_parse_prefix(const char *text, WgPrefix *prefix)
@@ -337,6 +350,14 @@ static int set_line(UapiReader *reader, const char *line)
 
 /* ---- Lines ---------------------------------------------------------------------------------- */
 
+static UapiResult close_reader(UapiReader *reader)
+{
+    reader->state = STATE_START;
+    reader->peer = NULL;
+    g_clear_pointer(&reader->set, uapi_set_free);
+    return UAPI_CLOSE;
+}
+
 static UapiResult start_request(UapiReader *reader, const char *line)
 {
     reader->line = 1;
@@ -352,7 +373,7 @@ static UapiResult start_request(UapiReader *reader, const char *line)
         reader->set = uapi_set_new();
         return UAPI_MORE;
     }
-    return UAPI_CLOSE;
+    return close_reader(reader);
 }
 
 static UapiResult end_request(UapiReader *reader)
@@ -380,18 +401,15 @@ UapiResult uapi_reader_line(UapiReader *reader, const char *line, gsize len)
     char text[UAPI_LINE_MAX + 1];
 
     if (len > UAPI_LINE_MAX || memchr(line, '\0', len))
-        return UAPI_CLOSE;
+        return close_reader(reader);
     memcpy(text, line, len);
     text[len] = '\0';
-    if (reader->state == STATE_START) {
-        UapiResult result = start_request(reader, text);
-
-        return result;
-    }
+    if (reader->state == STATE_START)
+        return start_request(reader, text);
     if (len == 0)
         return end_request(reader);
     if (++reader->line > UAPI_LINES_MAX)
-        return UAPI_CLOSE;
+        return close_reader(reader);
     /* What follows a bad line is read to its end, so that the client gets its answer, but not
      * kept. */
     if (reader->state == STATE_GET)
