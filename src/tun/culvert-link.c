@@ -30,6 +30,7 @@ struct _CulvertLink {
     gpointer user_data;
     CulvertLinkState state;
     gboolean told; /* `func` has been called */
+    gboolean lost; /* some message, for want of room */
 };
 
 static gboolean ask(CulvertLink *link)
@@ -90,24 +91,35 @@ static void take_message(CulvertLink *link, struct nlmsghdr *header)
                                       .mtu = find_mtu(header)});
 }
 
-static gboolean messages_ready(int fd, GIOCondition condition, gpointer data)
+/* One read; FALSE: nothing is left. */
+static gboolean read_messages(CulvertLink *link)
 {
-    CulvertLink *link = data;
     union {
         struct nlmsghdr header;
         guint8 bytes[MESSAGE_MAX];
     } buffer;
-    gssize n = recv(fd, &buffer, sizeof buffer, MSG_DONTWAIT);
+    gssize n = recv(link->fd, &buffer, sizeof buffer, MSG_DONTWAIT);
     int len = (int) n;
 
     if (n < 0) {
-        if (errno == ENOBUFS)
-            ask(link);
-        return G_SOURCE_CONTINUE;
+        link->lost |= errno == ENOBUFS;
+        return errno == ENOBUFS || errno == EINTR;
     }
     for (struct nlmsghdr *header = &buffer.header; NLMSG_OK(header, len);
          header = NLMSG_NEXT(header, len))
         take_message(link, header);
+    return TRUE;
+}
+
+static gboolean messages_ready(int fd, GIOCondition condition, gpointer data)
+{
+    CulvertLink *link = data;
+
+    while (read_messages(link))
+        ;
+    /* Only now: into a full queue the answer would not fit either. */
+    if (link->lost)
+        link->lost = !ask(link);
     return G_SOURCE_CONTINUE;
 }
 

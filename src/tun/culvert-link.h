@@ -20,7 +20,8 @@ typedef struct {
 typedef void (*CulvertLinkFunc)(const CulvertLinkState *state, gpointer user_data);
 
 /* culvert_link_watch: calls `func` in the thread-default main context with the interface's present
- * state, soon, and then at each change of it. `ifindex`: the interface's number. */
+ * state, soon, and then at each change of it. `ifindex`: the interface's number. `func` must not
+ * free the watch. */
 CulvertLink *culvert_link_watch(int ifindex, CulvertLinkFunc func, gpointer user_data,
                                 GError **error);
 void culvert_link_free(CulvertLink *link);

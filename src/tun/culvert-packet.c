@@ -176,18 +176,19 @@ static gsize unreachable4(const guint8 *packet, gsize len, guint8 *out)
     return size;
 }
 
-static gboolean is_unspecified6(const guint8 *address)
+/* :: and ::1 */
+static gboolean is_nobody6(const guint8 *address)
 {
     static const guint8 unspecified[16];
 
-    return memcmp(address, unspecified, sizeof unspecified) == 0;
+    return memcmp(address, unspecified, 15) == 0 && address[15] <= 1;
 }
 
 static gboolean may_answer6(const guint8 *packet, gsize len)
 {
     const guint8 *source = packet + 8, *destination = packet + 24;
 
-    if (is_unspecified6(source) || source[0] == 0xff || destination[0] == 0xff)
+    if (is_nobody6(source) || source[0] == 0xff || destination[0] == 0xff)
         return FALSE;
     if (packet[6] == IPPROTO_FRAGMENT)
         return len >= IPV6_HEADER_SIZE + 8 &&

@@ -15,8 +15,8 @@ G_BEGIN_DECLS
 #define CULVERT_ECN_CE   3
 
 /* culvert_packet_outer_ecn: the ECN bits for the datagram that carries the packet: the packet's
- * own, except that a mark (CE) it already has stays inside (RFC 6040, 4.1, compatibility with
- * RFC 3168, as the kernel's INET_ECN_encapsulate). */
+ * own, except that a mark (CE) it already has stays inside, and its way starts with ECT(0)
+ * (RFC 3168, 9.1.1, full functionality, as the kernel's INET_ECN_encapsulate). */
 guint8 culvert_packet_outer_ecn(const guint8 *packet);
 
 /* culvert_packet_mark_ce: the datagram that carried the packet was marked on its way: so is the

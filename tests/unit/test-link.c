@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test-link.c: an interface watched through its life, in a network namespace of its own.
+ */
+#include "tun/culvert-link.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "tun/culvert-tun.h"
+
+#define DEADLINE_MS 20000
+
+typedef struct {
+    CulvertTun *tun;
+    CulvertLink *link;
+    CulvertLinkState state;
+    guint calls;
+} Fixture;
+
+static void on_link(const CulvertLinkState *state, gpointer data)
+{
+    Fixture *f = data;
+
+    f->state = *state;
+    f->calls++;
+}
+
+static gboolean too_late(gpointer data)
+{
+    g_error("What the test waits for did not happen within %d ms", DEADLINE_MS);
+    return G_SOURCE_REMOVE;
+}
+
+#define wait_until(condition)                                                                      \
+    G_STMT_START                                                                                   \
+    {                                                                                              \
+        guint deadline_ = g_timeout_add(DEADLINE_MS, too_late, NULL);                              \
+        while (!(condition))                                                                       \
+            g_main_context_iteration(NULL, TRUE);                                                  \
+        g_source_remove(deadline_);                                                                \
+    }                                                                                              \
+    G_STMT_END
+
+static void change(unsigned long what, struct ifreq *request)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (ioctl(fd, what, request) != 0)
+        g_error("Cannot change the interface %s: %s", request->ifr_name, g_strerror(errno));
+    close(fd);
+}
+
+static struct ifreq request_for(const char *name)
+{
+    struct ifreq request = {0};
+
+    g_strlcpy(request.ifr_name, name, sizeof request.ifr_name);
+    return request;
+}
+
+static void set_up_flag(const char *name, gboolean up)
+{
+    struct ifreq request = request_for(name);
+
+    request.ifr_flags = up ? IFF_UP : 0;
+    change(SIOCSIFFLAGS, &request);
+}
+
+static void set_mtu(const char *name, int mtu)
+{
+    struct ifreq request = request_for(name);
+
+    request.ifr_mtu = mtu;
+    change(SIOCSIFMTU, &request);
+}
+
+static void set_up(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+
+    f->tun = culvert_tun_open("watched", &error);
+    g_assert_no_error(error);
+    f->link = culvert_link_watch(culvert_tun_get_ifindex(f->tun), on_link, f, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(f->calls, ==, 0);
+    wait_until(f->calls > 0);
+}
+
+static void tear_down(Fixture *f, gconstpointer unused)
+{
+    culvert_link_free(f->link);
+    culvert_tun_free(f->tun);
+}
+
+static void test_present_state(Fixture *f, gconstpointer unused)
+{
+    g_assert_true(f->state.exists);
+    g_assert_false(f->state.up);
+    g_assert_cmpuint(f->state.mtu, ==, 1500);
+}
+
+static void test_changes(Fixture *f, gconstpointer unused)
+{
+    set_up_flag("watched", TRUE);
+    wait_until(f->state.up);
+    set_mtu("watched", 1280);
+    wait_until(f->state.mtu == 1280);
+    g_assert_true(f->state.up);
+    set_up_flag("watched", FALSE);
+    wait_until(!f->state.up);
+    g_assert_true(f->state.exists);
+    g_assert_cmpuint(f->state.mtu, ==, 1280);
+}
+
+/* The interface is known by its number. */
+static void test_renamed(Fixture *f, gconstpointer unused)
+{
+    struct ifreq request = request_for("watched");
+
+    g_strlcpy(request.ifr_newname, "renamed", sizeof request.ifr_newname);
+    change(SIOCSIFNAME, &request);
+    set_mtu("renamed", 1300);
+    wait_until(f->state.mtu == 1300);
+    g_assert_true(f->state.exists);
+}
+
+static void test_removed(Fixture *f, gconstpointer unused)
+{
+    g_clear_pointer(&f->tun, culvert_tun_free);
+    wait_until(!f->state.exists);
+}
+
+static void test_not_there(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+    Fixture other = {.state = {.exists = TRUE}};
+
+    other.link = culvert_link_watch(99999, on_link, &other, &error);
+    g_assert_no_error(error);
+    wait_until(other.calls > 0);
+    g_assert_false(other.state.exists);
+    culvert_link_free(other.link);
+}
+
+/* The state is told once, and what other interfaces do is not told at all. */
+static void test_only_changes_are_told(Fixture *f, gconstpointer unused)
+{
+    guint calls = f->calls;
+
+    for (int mtu = 40000; mtu < 40010; mtu++)
+        set_mtu("lo", mtu);
+    set_mtu("watched", 1500);
+    set_up_flag("watched", TRUE);
+    wait_until(f->state.up);
+    g_assert_cmpuint(f->calls, ==, calls + 1);
+}
+
+/* More messages than the socket holds: some are lost, the last state is not. */
+static void test_messages_lost(Fixture *f, gconstpointer unused)
+{
+    for (int i = 0; i < 4000; i++)
+        set_mtu("watched", 1000 + i % 2);
+    set_mtu("watched", 1400);
+    set_up_flag("watched", TRUE);
+    wait_until(f->state.up && f->state.mtu == 1400);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    if (unshare(CLONE_NEWNET) != 0)
+        g_error("Cannot make a network namespace (%s): run this test as root", g_strerror(errno));
+#define ADD(name, func) g_test_add("/link/" name, Fixture, NULL, set_up, func, tear_down)
+    ADD("present-state", test_present_state);
+    ADD("changes", test_changes);
+    ADD("renamed", test_renamed);
+    ADD("removed", test_removed);
+    ADD("not-there", test_not_there);
+    ADD("only-changes", test_only_changes_are_told);
+    ADD("messages-lost", test_messages_lost);
+    return g_test_run();
+}
