@@ -76,12 +76,22 @@ static void go_up(CulvertGateway *self)
     if (!culvert_tunnel_listen(self->tunnel, port, culvert_tunnel_get_fwmark(self->tunnel),
                                &error)) {
         /* As the kernel would refuse to set the interface up; here it is already. */
-        g_warning("Interface “%s” is up but cannot carry packets: %s", self->name, error->message);
+        g_warning("Interface “%s” is up but carries nothing until its port is changed: %s",
+                  self->name, error->message);
         culvert_tunnel_hang_up(self->tunnel);
         return;
     }
     g_message("Interface “%s” is up, listening on UDP port %u", self->name,
               culvert_tunnel_get_listen_port(self->tunnel));
+}
+
+/* Another port may be free where the last one was not. */
+static void on_configured(CulvertUapi *uapi, gpointer data)
+{
+    CulvertGateway *self = data;
+
+    if (self->up && !culvert_tunnel_is_listening(self->tunnel))
+        go_up(self);
 }
 
 static void on_link(const CulvertLinkState *state, gpointer data)
@@ -127,6 +137,7 @@ CulvertGateway *culvert_gateway_new(const char *name, GError **error)
     if (!self->uapi || !create_device(self, error))
         return NULL;
     g_signal_connect(self->uapi, "removed", G_CALLBACK(on_socket_removed), self);
+    g_signal_connect(self->uapi, "configured", G_CALLBACK(on_configured), self);
     g_signal_connect(self->tunnel, "handshake", G_CALLBACK(on_handshake), self);
     g_signal_connect(self->tunnel, "silent", G_CALLBACK(on_silent), self);
     g_signal_connect(self->tunnel, "endpoint-changed", G_CALLBACK(on_endpoint_changed), self);

@@ -52,6 +52,9 @@ gboolean gateway_daemon_start(GError **error)
     close(fds[0]);
     ready_fd = fds[1];
     setsid();
+    /* No file system is kept from being unmounted. */
+    if (chdir("/") != 0)
+        g_debug("Cannot go to /: %s", g_strerror(errno));
     return TRUE;
 }
 

@@ -44,6 +44,11 @@ static gboolean take_arguments(Options *options, int argc, char **argv, GError *
 {
     if (options->version)
         return TRUE;
+    /* GLib leaves a “--” before a name that looks like an option. */
+    if (argc == 3 && strcmp(argv[1], "--") == 0) {
+        argv++;
+        argc--;
+    }
     if (argc != 2) {
         g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
                             _("Give the name of one network interface to create, like “culvert "
@@ -66,11 +71,18 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
 
     g_option_context_add_main_entries(context, entries, GETTEXT_PACKAGE);
     g_option_context_set_summary(
-        context, _("Creates a network interface that speaks WireGuard in user space. Configure it "
-                   "with “wg”, or let wg-quick start this program: "
-                   "WG_QUICK_USERSPACE_IMPLEMENTATION=culvert wg-quick up INTERFACE"));
+        context,
+        _("Creates a network interface that speaks WireGuard in user space, and goes into "
+          "the\nbackground once it is there. Configure it with “wg”, or let wg-quick start "
+          "this program:\n\n"
+          "  WG_QUICK_USERSPACE_IMPLEMENTATION=culvert wg-quick up INTERFACE\n\n"
+          "To end it, delete the interface: ip link delete INTERFACE"));
     g_option_context_set_description(
-        context, _("Environment:\n  LOG_LEVEL   verbose (or debug), info, error, silent\n"));
+        context, _("Environment:\n"
+                   "  LOG_LEVEL            How much is logged: verbose (or debug), info, error, "
+                   "silent.\n"
+                   "                       In the foreground to standard error, else to the "
+                   "journal or syslog\n"));
     if (!g_option_context_parse(context, argc, argv, error))
         return FALSE;
     /* wireguard-go's way to say the same */
@@ -136,6 +148,8 @@ int main(int argc, char **argv)
     bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
     textdomain(GETTEXT_PACKAGE);
     signal(SIGPIPE, SIG_IGN);
+    /* Files are files here: no module of the desktop belongs into a daemon of root's. */
+    g_setenv("GIO_USE_VFS", "local", TRUE);
 
     if (!parse_options(&options, &argc, &argv, &error)) {
         g_printerr("culvert: %s\n", error->message);

@@ -371,7 +371,7 @@ gboolean culvert_tunnel_add_peer(CulvertTunnel *self, const WgKey *public_key,
     return TRUE;
 }
 
-static gboolean is_listening(const CulvertTunnel *self)
+gboolean culvert_tunnel_is_listening(const CulvertTunnel *self)
 {
     return self->sockets.v4 || self->sockets.v6;
 }
@@ -392,7 +392,7 @@ static void stop_threads(CulvertTunnel *self)
 
 gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark, GError **error)
 {
-    g_return_val_if_fail(!is_listening(self) && !self->stopped, FALSE);
+    g_return_val_if_fail(!culvert_tunnel_is_listening(self) && !self->stopped, FALSE);
 
     self->port = port;
     self->fwmark = fwmark;
@@ -411,7 +411,7 @@ void culvert_tunnel_hang_up(CulvertTunnel *self)
 
 guint16 culvert_tunnel_get_listen_port(CulvertTunnel *self)
 {
-    return is_listening(self) ? self->sockets.port : self->port;
+    return culvert_tunnel_is_listening(self) ? self->sockets.port : self->port;
 }
 
 guint32 culvert_tunnel_get_fwmark(CulvertTunnel *self)
@@ -423,7 +423,7 @@ gboolean culvert_tunnel_set_listen_port(CulvertTunnel *self, guint16 port, GErro
 {
     TunnelSockets sockets = {0};
 
-    if (is_listening(self) && (port == 0 || port != self->sockets.port)) {
+    if (culvert_tunnel_is_listening(self) && (port == 0 || port != self->sockets.port)) {
         if (!tunnel_sockets_open(&sockets, port, self->fwmark, error))
             return FALSE;
         stop_threads(self);
@@ -462,7 +462,7 @@ gboolean culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun, GError **er
 
     atomic_store_explicit(&self->tun, tun, memory_order_release);
     follow_mtu(self);
-    return !is_listening(self) ||
+    return !culvert_tunnel_is_listening(self) ||
            tunnel_thread_start(&self->sender, "culvert-send", tunnel_send_main, self, error);
 }
 

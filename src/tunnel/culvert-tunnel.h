@@ -56,6 +56,7 @@ gboolean culvert_tunnel_add_peer(CulvertTunnel *self, const WgKey *public_key,
  * port, and starts receiving. `port` 0: any free one. `fwmark` 0: none. An error says which port
  * and why. */
 gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark, GError **error);
+gboolean culvert_tunnel_is_listening(const CulvertTunnel *self);
 guint16 culvert_tunnel_get_listen_port(CulvertTunnel *self);
 guint32 culvert_tunnel_get_fwmark(CulvertTunnel *self);
 

@@ -25,8 +25,8 @@
 /* Read at once; a request of ten thousand peers has a few megabytes. */
 #define READ_SIZE 65536
 
-/* Nobody needs more; further clients wait in the socket's backlog. */
-#define CLIENTS_MAX 16
+/* Beyond this many, the one that has been silent longest makes room. */
+#define CLIENTS_MAX 64
 
 /* A client that leaves half a request lying makes room after this long. */
 #define CLIENT_TIMEOUT_S 30
@@ -49,13 +49,13 @@ typedef struct {
     UapiReader *reader;
     GByteArray *input; /* what has been read and not been looked at */
     GString *answer;
+    gint64 active; /* g_get_monotonic_time() of its last sign of life */
 } Client;
 
 G_DEFINE_TYPE(CulvertUapi, culvert_uapi, G_TYPE_OBJECT)
 
-static guint removed_signal;
+static guint removed_signal, configured_signal;
 
-static void accept_more(CulvertUapi *self);
 static void read_more(Client *client);
 
 /* ---- Answers -------------------------------------------------------------------------------- */
@@ -97,7 +97,6 @@ static void drop_client(Client *client)
     CulvertUapi *self = client->uapi;
 
     g_ptr_array_remove_fast(self->clients, client);
-    accept_more(self);
 }
 
 static void answer_sent(GObject *source, GAsyncResult *result, gpointer data)
@@ -106,6 +105,7 @@ static void answer_sent(GObject *source, GAsyncResult *result, gpointer data)
     gboolean sent = g_output_stream_write_all_finish(G_OUTPUT_STREAM(source), result, NULL, NULL);
 
     clear_answer(client);
+    client->active = g_get_monotonic_time();
     if (client->uapi && sent)
         read_more(client);
     else if (client->uapi)
@@ -138,6 +138,8 @@ static void apply_set(Client *client)
     CulvertUapi *self = client->uapi;
     int errsv = self->read_only ? EPERM : uapi_device_apply(self->tunnel, set);
 
+    if (errsv == 0)
+        g_signal_emit(self, configured_signal, 0);
     answer_errno(client, -errsv);
 }
 
@@ -224,6 +226,7 @@ static gboolean input_ready(GSocket *socket, GIOCondition condition, gpointer da
     Client *client = g_rc_box_acquire((Client *) data);
     gboolean go_on = FALSE;
 
+    client->active = g_get_monotonic_time();
     if (receive(client) <= 0)
         drop_client(client);
     else
@@ -254,9 +257,27 @@ static void add_client(CulvertUapi *self, GSocket *socket)
     g_socket_set_timeout(socket, CLIENT_TIMEOUT_S);
     client->connection = g_socket_connection_factory_create_connection(socket);
     client->reader = uapi_reader_new();
-    client->input = g_byte_array_new();
+    /* Never grown, so that no copy of a key stays behind in freed memory. */
+    client->input = g_byte_array_sized_new(UAPI_LINE_MAX + READ_SIZE);
+    client->active = g_get_monotonic_time();
     g_ptr_array_add(self->clients, client);
     read_more(client);
+}
+
+static void make_room(CulvertUapi *self)
+{
+    Client *silent = NULL;
+
+    if (self->clients->len < CLIENTS_MAX)
+        return;
+    for (guint i = 0; i < self->clients->len; i++) {
+        Client *client = g_ptr_array_index(self->clients, i);
+
+        if (!silent || client->active < silent->active)
+            silent = client;
+    }
+    g_info("Hung up on a client of the configuration socket: there are %u", CLIENTS_MAX);
+    drop_client(silent);
 }
 
 static gboolean client_waiting(GSocket *listener, GIOCondition condition, gpointer data)
@@ -264,18 +285,15 @@ static gboolean client_waiting(GSocket *listener, GIOCondition condition, gpoint
     CulvertUapi *self = data;
     g_autoptr(GSocket) socket = g_socket_accept(listener, NULL, NULL);
 
-    if (socket)
-        add_client(self, socket);
-    if (self->clients->len < CLIENTS_MAX)
+    if (!socket)
         return G_SOURCE_CONTINUE;
-    g_clear_pointer(&self->accept_source, g_source_unref);
-    return G_SOURCE_REMOVE;
+    make_room(self);
+    add_client(self, socket);
+    return G_SOURCE_CONTINUE;
 }
 
-static void accept_more(CulvertUapi *self)
+static void accept_clients(CulvertUapi *self)
 {
-    if (self->accept_source || !self->listener || self->clients->len >= CLIENTS_MAX)
-        return;
     self->accept_source = g_socket_create_source(self->listener, G_IO_IN, NULL);
     g_source_set_callback(self->accept_source, G_SOURCE_FUNC(client_waiting), self, NULL);
     g_source_attach(self->accept_source, g_main_context_get_thread_default());
@@ -285,12 +303,11 @@ static void accept_more(CulvertUapi *self)
 
 static gboolean somebody_answers(const char *path)
 {
-    g_autoptr(GSocketClient) client = g_socket_client_new();
     g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
-    g_autoptr(GSocketConnection) connection =
-        g_socket_client_connect(client, G_SOCKET_CONNECTABLE(address), NULL, NULL);
+    g_autoptr(GSocket) socket =
+        g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, NULL);
 
-    return connection != NULL;
+    return socket && g_socket_connect(socket, address, NULL, NULL);
 }
 
 /* Bound elsewhere and moved into place while it already listens: `wg` deletes a socket that
@@ -307,6 +324,7 @@ static gboolean listen_at(CulvertUapi *self, GError **error)
     if (!self->listener)
         return FALSE;
     g_socket_set_blocking(self->listener, FALSE);
+    g_socket_set_listen_backlog(self->listener, CLIENTS_MAX);
     g_unlink(temporary);
     old_umask = umask(077);
     bound = g_socket_bind(self->listener, address, FALSE, error);
@@ -365,7 +383,7 @@ CulvertUapi *culvert_uapi_new(CulvertTunnel *tunnel, const char *name, gboolean 
                        name);
         return NULL;
     }
-    accept_more(self);
+    accept_clients(self);
     return g_steal_pointer(&self);
 }
 
@@ -404,4 +422,6 @@ static void culvert_uapi_class_init(CulvertUapiClass *klass)
     G_OBJECT_CLASS(klass)->finalize = culvert_uapi_finalize;
     removed_signal = g_signal_new("removed", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL,
                                   NULL, NULL, G_TYPE_NONE, 0);
+    configured_signal = g_signal_new("configured", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0,
+                                     NULL, NULL, NULL, G_TYPE_NONE, 0);
 }

@@ -14,6 +14,7 @@ G_DECLARE_FINAL_TYPE(CulvertUapi, culvert_uapi, CULVERT, UAPI, GObject)
 
 /*
  * Signal "removed" (): the socket's file was deleted, which is how wg-quick(8) ends a tunnel.
+ * Signal "configured" (): a request has changed the tunnel's settings.
  */
 
 /* culvert_uapi_new: listens for `wg` on the socket for the interface `name`, in the thread-default
