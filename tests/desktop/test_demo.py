@@ -34,12 +34,16 @@ def environment(temporary, **more):
     return os.environ | {"TMPDIR": temporary} | more
 
 
-def test_every_step_holds(temporary):
+@pytest.mark.parametrize("more, peer", [
+    ([], "runs culvert"), (["--peer", "culvert"], "runs culvert"),
+    (["--peer", "wireguard-go"], "runs Debian's wireguard-go")])
+def test_every_step_holds(temporary, more, peer):
     start = time.monotonic()
-    result = subprocess.run(arguments(), env=environment(temporary), capture_output=True,
+    result = subprocess.run(arguments(*more), env=environment(temporary), capture_output=True,
                             text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
     assert time.monotonic() - start < 60
+    assert f"✓ The gateway {peer}" in result.stdout
     assert "All of it held." in result.stdout and "✗" not in result.stdout
     for shown in ("nmcli connection import type culvert file office.conf",
                   "nmcli connection up office", "nmcli connection down office", "Mbit/s"):

@@ -15,11 +15,11 @@ lab.py: Lab · host.py: Host · desktop.py: Desktop · gateway.py: Gateway · wi
 """
 
 from .desktop import Desktop
-from .gateway import Gateway
+from .gateway import WIREGUARD_GO, Gateway, culvert
 from .host import CommandError, Host, LabError
 from .lab import Lab
 from .wait import wait_for
 from .wireguard import Conf, KeyPair, generate_psk
 
 __all__ = ["CommandError", "Conf", "Desktop", "Gateway", "Host", "KeyPair", "Lab", "LabError",
-           "generate_psk", "wait_for"]
+           "WIREGUARD_GO", "culvert", "generate_psk", "wait_for"]

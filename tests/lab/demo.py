@@ -14,6 +14,7 @@ import tempfile
 import time
 
 from . import stage
+from .gateway import WIREGUARD_GO, culvert
 from .host import LabError
 from .lab import Lab
 from .screen import Screen
@@ -30,10 +31,11 @@ class Broken(Exception):
 
 
 class Demo:
-    def __init__(self, screen, folder, build):
+    def __init__(self, screen, folder, build, peer):
         self.screen = screen
         self.folder = folder
         self.build_folder = build
+        self.peer = peer
         self.desktop = None
         self.gateway = None
 
@@ -77,8 +79,13 @@ class Demo:
         return installed
 
     def set_up(self, lab, stage_folder):
-        with self.step("The gateway runs Debian's wireguard-go") as remarks:
-            self.gateway = lab.add_gateway("gateway")
+        text, program = {
+            "culvert": ("The gateway runs culvert, the same engine as a program",
+                        culvert(stage_folder)),
+            "wireguard-go": ("The gateway runs Debian's wireguard-go", WIREGUARD_GO),
+        }[self.peer]
+        with self.step(text) as remarks:
+            self.gateway = lab.add_gateway("gateway", program=program)
             self.desktop = lab.add_desktop("desktop", stage_folder)
             lab.link(self.desktop, self.gateway, *NETWORKS)
             self.gateway.start()
@@ -223,6 +230,8 @@ def main():
         prog="tests/demo", description="Shows Culvert at work, in network namespaces.")
     parser.add_argument("--shell", action="store_true",
                         help="end in a shell on the desktop, with the VPN up")
+    parser.add_argument("--peer", choices=["culvert", "wireguard-go"], default="culvert",
+                        help="what the gateway runs (default: %(default)s)")
     parser.add_argument("--build", metavar="FOLDER",
                         help="use this finished build, configured with --prefix=/usr")
     options = parser.parse_args()
@@ -232,7 +241,8 @@ def main():
     status = 1
     try:
         lab = Lab(os.path.join(folder, "logs"))
-        status = run(Demo(Screen(), folder, options.build), lab, options.shell)
+        demo = Demo(Screen(), folder, options.build, options.peer)
+        status = run(demo, lab, options.shell)
     except LabError as fault:
         print(f"tests/demo: {fault}", file=sys.stderr)
         status = 2

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Gateway: a host that runs a stock WireGuard implementation, Debian's wireguard-go, configured
-with `wg` and `ip` as its documentation says."""
+"""Gateway: a host that runs WireGuard, Debian's wireguard-go or our own culvert, configured with
+`wg` and `ip` as their documentation says."""
 
 import ipaddress
+import os
 
 from .host import Host
 from .wait import wait_for
@@ -10,6 +11,11 @@ from .wireguard import KeyPair
 
 # A program that makes the interface named by its last argument and stays in the foreground.
 WIREGUARD_GO = ("wireguard-go", "-f")
+
+
+def culvert(stage):
+    """The same for the culvert of an installation in a folder."""
+    return (os.path.join(stage, "usr", "bin", "culvert"), "-f")
 
 
 class Gateway(Host):
