@@ -5,6 +5,7 @@
  */
 #include "wg-private.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* Before an owner says otherwise: Ethernet's 1500 bytes less the largest overhead, IPv6, UDP and
@@ -68,6 +69,7 @@ void wg_device_free(WgDevice *device)
     g_queue_clear_full(&device->output, free_output);
     wg_aead_free(device->aead);
     wg_allowed_ips_free(device->allowed_ips);
+    wg_agenda_clear(&device->agenda);
     g_hash_table_unref(device->indices);
     pthread_mutex_destroy(&device->lock);
     g_free(device);
@@ -171,6 +173,7 @@ void wg_device_remove_peer(WgDevice *device, WgPeer *peer)
     wg_keypairs_clear_locked(peer);
     wg_peer_purge_staged_locked(peer);
     wg_timers_stop(&peer->timers);
+    wg_agenda_set(&device->agenda, &peer->item, WG_AGENDA_NEVER);
     pthread_mutex_unlock(&device->lock);
     wg_device_push(device, WG_OUTPUT_KEYS_GONE, NULL, NULL, NULL, 0, 0);
     wg_peer_unref(peer);
@@ -207,6 +210,7 @@ void wg_device_set_up(WgDevice *device, gboolean up)
             wg_timers_start(&peer->timers, device->last_now);
         else
             wg_timers_stop(&peer->timers);
+        wg_peer_reschedule_locked(peer);
         pthread_mutex_unlock(&device->lock);
         if (!up) {
             wg_peer_drop_sessions(peer);
@@ -333,51 +337,56 @@ static void do_work(WgPeer *peer, guint work, gint64 now, gint64 real_us)
 }
 
 /* Takes what is due and wanted of one peer; the doing itself may want more of it. */
-static gboolean run_peer(WgPeer *peer, gint64 now, gint64 real_us)
+static void run_peer(WgPeer *peer, gint64 now, gint64 real_us)
 {
+    WgDevice *device = peer->device;
     WgDue due;
     guint work;
 
-    pthread_mutex_lock(&peer->device->lock);
+    pthread_mutex_lock(&device->lock);
     due = wg_timers_expire(&peer->timers, now);
     work = peer->work;
     peer->work = 0;
-    pthread_mutex_unlock(&peer->device->lock);
+    wg_agenda_set(&device->agenda, &peer->item, wg_timers_next(&peer->timers));
+    pthread_mutex_unlock(&device->lock);
     do_due(peer, due, now, real_us);
     do_work(peer, work, now, real_us);
-    return due != WG_DUE_NOTHING || work != 0;
 }
 
-/* Forgets what was wanted, so that a data thread that wants something from now on wakes us. */
 static void begin_run(WgDevice *device, gint64 now, gint64 real_us)
 {
     pthread_mutex_lock(&device->lock);
-    device->has_work = FALSE;
-    device->next_run = G_MAXINT64;
     device->last_now = now;
     device->real_offset = real_us - now;
     pthread_mutex_unlock(&device->lock);
 }
 
+/* Some peer that has something to do. NULL: none has, and `next` is when one will have; a data
+ * thread that wants something from now on wakes the owner. */
+static WgPeer *next_peer(WgDevice *device, gint64 now, gint64 *next)
+{
+    WgAgendaItem *first;
+    WgPeer *peer = NULL;
+
+    pthread_mutex_lock(&device->lock);
+    first = wg_agenda_first(&device->agenda);
+    if (first && first->due <= now) {
+        peer = (WgPeer *) ((guint8 *) first - offsetof(WgPeer, item));
+    } else {
+        device->has_work = FALSE;
+        device->next_run = *next = first ? first->due : G_MAXINT64;
+    }
+    pthread_mutex_unlock(&device->lock);
+    return peer;
+}
+
 gint64 wg_device_run(WgDevice *device, gint64 now, gint64 real_us)
 {
     gint64 next = G_MAXINT64;
+    WgPeer *peer;
 
     begin_run(device, now, real_us);
-    for (guint i = 0; i < device->peers->len; i++)
-        while (run_peer(g_ptr_array_index(device->peers, i), now, real_us))
-            ;
-    pthread_mutex_lock(&device->lock);
-    /* What the run itself wanted has been done; wants of now must wake us again. */
-    device->has_work = FALSE;
-    for (guint i = 0; i < device->peers->len; i++) {
-        WgPeer *peer = g_ptr_array_index(device->peers, i);
-
-        device->has_work |= peer->work != 0;
-        next = MIN(next, peer->work ? now : wg_timers_next(&peer->timers));
-    }
-    device->next_run = MIN(device->next_run, next);
-    next = device->next_run;
-    pthread_mutex_unlock(&device->lock);
+    while ((peer = next_peer(device, now, &next)))
+        run_peer(peer, now, real_us);
     return next;
 }

@@ -71,6 +71,7 @@ static void send_message(WgPeer *peer, guint8 *message, gsize len, gint64 now)
     wg_timers_authenticated_sent(&peer->timers, now);
     wg_timers_authenticated_traversal(&peer->timers, now);
     peer->stats.tx_bytes += len;
+    wg_peer_reschedule_locked(peer);
     pthread_mutex_unlock(&device->lock);
     wg_device_push(device, WG_OUTPUT_DATAGRAM, peer, &endpoint, message, len, WG_HANDSHAKE_TOS);
 }
@@ -107,6 +108,7 @@ static void initiate_later(WgPeer *peer)
     pthread_mutex_lock(&peer->device->lock);
     if (peer->staged.length > 0)
         wg_timers_initiation_delayed(&peer->timers, peer->handshake_sent + WG_REKEY_TIMEOUT);
+    wg_peer_reschedule_locked(peer);
     pthread_mutex_unlock(&peer->device->lock);
 }
 
@@ -143,6 +145,7 @@ void wg_handshake_initiate(WgPeer *peer, gboolean force, gint64 now, gint64 real
     pthread_mutex_lock(&device->lock);
     handshake->index = wg_index_new_locked(device, peer);
     wg_timers_initiation_sent(&peer->timers, now);
+    wg_peer_reschedule_locked(peer);
     peer->stats.initiations_unanswered++;
     pthread_mutex_unlock(&device->lock);
     peer->handshake = handshake;
@@ -168,6 +171,7 @@ static void begin_session(WgPeer *peer, WgNoise *noise, guint32 local_index, gui
     wg_index_find_locked(device, local_index)->keypair = keypair;
     wg_keypairs_add_locked(peer, keypair);
     wg_timers_session_derived(&peer->timers, now);
+    wg_peer_reschedule_locked(peer);
     pthread_mutex_unlock(&device->lock);
     /* A key of before may just have been dropped. */
     wg_device_push(device, WG_OUTPUT_KEYS_GONE, peer, NULL, NULL, 0, 0);
@@ -181,6 +185,7 @@ static void heard(WgPeer *peer, const WgEndpoint *source, gsize len, gint64 now)
     peer->stats.rx_bytes += len;
     wg_timers_authenticated_received(&peer->timers, now);
     wg_timers_authenticated_traversal(&peer->timers, now);
+    wg_peer_reschedule_locked(peer);
     pthread_mutex_unlock(&peer->device->lock);
 }
 

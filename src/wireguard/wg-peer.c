@@ -19,6 +19,7 @@ WgPeer *wg_peer_new(WgDevice *device, const WgKey *public_key)
     g_queue_init(&peer->staged);
     wg_cookie_maker_init(&peer->cookie, public_key);
     wg_timers_init(&peer->timers);
+    peer->item = (WgAgendaItem) WG_AGENDA_ITEM_INIT;
     return peer;
 }
 
@@ -194,6 +195,7 @@ gboolean wg_peer_need_locked(WgPeer *peer, WgWork work)
         return FALSE;
     peer->work |= work;
     peer->device->has_work = TRUE;
+    wg_agenda_set(&peer->device->agenda, &peer->item, WG_AT_ONCE);
     return first;
 }
 
@@ -201,7 +203,12 @@ gboolean wg_peer_reschedule_locked(WgPeer *peer)
 {
     gint64 next = wg_timers_next(&peer->timers);
 
-    if (peer->removed || next >= peer->device->next_run)
+    if (peer->removed)
+        return FALSE;
+    /* Deadlines move later with every packet: the agenda learns of that when the old one comes. */
+    if (next < peer->item.due)
+        wg_agenda_set(&peer->device->agenda, &peer->item, next);
+    if (next >= peer->device->next_run)
         return FALSE;
     peer->device->next_run = next;
     return TRUE;

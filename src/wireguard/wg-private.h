@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "wg-agenda.h"
 #include "wg-allowedips.h"
 #include "wg-cookie.h"
 #include "wg-ratelimiter.h"
@@ -112,8 +113,9 @@ struct _WgPeer {
     WgKeypair *current, *previous, *next;
     WgEndpoint endpoint;
     WgTimers timers;
-    GQueue staged; /* of WgStaged */
-    guint work;    /* WgWork */
+    GQueue staged;     /* of WgStaged */
+    guint work;        /* WgWork */
+    WgAgendaItem item; /* due at once with `work`, else no later than the timers */
     WgPeerStats stats;
 };
 
@@ -138,10 +140,14 @@ void wg_peer_wipe_keys(WgPeer *peer);
 gboolean wg_peer_set_endpoint_locked(WgPeer *peer, const WgEndpoint *endpoint);
 gboolean wg_peer_has_endpoint_locked(const WgPeer *peer);
 
+/* The time in the agenda of a peer with work. */
+#define WG_AT_ONCE G_MININT64
+
 /* wg_peer_need_locked: asks wg_device_run() for work; TRUE: call wg_device_wake() once unlocked. */
 gboolean wg_peer_need_locked(WgPeer *peer, WgWork work);
 
-/* wg_peer_reschedule_locked: timers changed; TRUE: call wg_device_wake() once unlocked. */
+/* wg_peer_reschedule_locked: to be called after every change of timers; TRUE: call
+ * wg_device_wake() once unlocked, unless wg_device_run() follows anyway. */
 gboolean wg_peer_reschedule_locked(WgPeer *peer);
 
 /* ---- Device (wg-device.c) ------------------------------------------------------------------- */
@@ -175,8 +181,9 @@ struct _WgDevice {
     pthread_mutex_t lock;
     WgAllowedIps *allowed_ips;
     GHashTable *indices; /* index -> WgIndexEntry */
+    WgAgenda agenda;     /* of peers */
     gint64 next_run;     /* the deadline that the owner knows */
-    gboolean has_work;   /* some peer's `work` is not 0 */
+    gboolean has_work;   /* some peer's `work` is not 0, and the owner knows */
     guint mtu;
     WgDeviceStats stats;
 };
