@@ -7,6 +7,9 @@
  * twice the entries, and a walk down passes at most one for each bit. A node's children are the
  * prefixes below it, by their next bit.
  *
+ * Whole addresses (/32, /128), of which a gateway has one or two for each peer, are also in a hash
+ * table, so that finding them costs the same for ten peers and for ten thousand.
+ *
  * Every owner also has the list of its nodes, so that removing an owner touches only its own.
  */
 #include "wg-allowedips.h"
@@ -34,7 +37,8 @@ struct _Node {
 
 struct _WgAllowedIps {
     Node *root[2];
-    GHashTable *owners; /* owner -> GQueue of its nodes */
+    GHashTable *owners;   /* owner -> GQueue of its nodes */
+    GHashTable *hosts[2]; /* Bits of a node of full length -> the node, if it has an owner */
     guint n_entries;
 };
 
@@ -95,6 +99,32 @@ static Node **root_of(WgAllowedIps *table, int family)
     return &table->root[family == AF_INET ? 0 : 1];
 }
 
+static gboolean is_host(const Node *node)
+{
+    return node->length == family_bits(node->family);
+}
+
+static GHashTable *hosts_of(const WgAllowedIps *table, int family)
+{
+    return table->hosts[family == AF_INET ? 0 : 1];
+}
+
+/* Fibonacci hashing (Knuth, TAOCP 3, 6.4), of both halves. The prefixes are an administrator's;
+ * strangers only choose what is looked up. */
+static guint bits_hash(gconstpointer key)
+{
+    const Bits *bits = key;
+    guint64 mixed = (bits->word[0] ^ (bits->word[1] << 32 | bits->word[1] >> 32)) *
+                    G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+
+    return (guint) (mixed >> 32);
+}
+
+static gboolean bits_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, sizeof(Bits)) == 0;
+}
+
 static gboolean prefix_is_sane(const WgPrefix *prefix)
 {
     return (prefix->family == AF_INET || prefix->family == AF_INET6) &&
@@ -106,6 +136,8 @@ WgAllowedIps *wg_allowed_ips_new(void)
     WgAllowedIps *table = g_new0(WgAllowedIps, 1);
 
     table->owners = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    for (guint i = 0; i < G_N_ELEMENTS(table->hosts); i++)
+        table->hosts[i] = g_hash_table_new(bits_hash, bits_equal);
     return table;
 }
 
@@ -125,6 +157,8 @@ void wg_allowed_ips_free(WgAllowedIps *table)
     free_below(table->root[0]);
     free_below(table->root[1]);
     g_hash_table_unref(table->owners);
+    for (guint i = 0; i < G_N_ELEMENTS(table->hosts); i++)
+        g_hash_table_unref(table->hosts[i]);
     g_free(table);
 }
 
@@ -142,6 +176,8 @@ static void disown(WgAllowedIps *table, Node *node)
         g_hash_table_remove(table->owners, node->owner);
     node->owner = NULL;
     table->n_entries--;
+    if (is_host(node))
+        g_hash_table_remove(hosts_of(table, node->family), &node->bits);
 }
 
 static void own(WgAllowedIps *table, Node *node, gpointer owner)
@@ -156,6 +192,8 @@ static void own(WgAllowedIps *table, Node *node, gpointer owner)
     node->link.data = node;
     g_queue_push_tail_link(nodes, &node->link);
     table->n_entries++;
+    if (is_host(node))
+        g_hash_table_insert(hosts_of(table, node->family), &node->bits, node);
 }
 
 /* ---- Shape ---------------------------------------------------------------------------------- */
@@ -295,8 +333,11 @@ gpointer wg_allowed_ips_lookup(const WgAllowedIps *table, int family, const guin
     const Node *node = table->root[family == AF_INET ? 0 : 1];
     guint last = family_bits(family);
     Bits bits = bits_of(family, addr);
+    const Node *host = g_hash_table_lookup(hosts_of(table, family), &bits);
     gpointer owner = NULL;
 
+    if (host)
+        return host->owner;
     while (node && common_bits(&node->bits, &bits) >= node->length) {
         if (node->owner)
             owner = node->owner;
