@@ -29,6 +29,7 @@ enum {
     SIGNAL_SILENT,
     SIGNAL_ENDPOINT_CHANGED,
     SIGNAL_ATTEMPT,
+    SIGNAL_UNSENT,
     SIGNAL_FAILED,
     N_SIGNALS
 };
@@ -37,7 +38,7 @@ static guint signals[N_SIGNALS];
 
 G_DEFINE_TYPE(CulvertTunnel, culvert_tunnel, G_TYPE_OBJECT)
 
-gint64 tunnel_now(void)
+gint64 tunnel_boot_time(void)
 {
     struct timespec now;
 
@@ -45,10 +46,12 @@ gint64 tunnel_now(void)
     return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
+gint64 (*tunnel_now)(void) = tunnel_boot_time;
+
 /* CLOCK_BOOTTIME runs during suspend and CLOCK_MONOTONIC does not: time_namespaces(7). */
 gint64 tunnel_time_suspended(void)
 {
-    return tunnel_now() - g_get_monotonic_time();
+    return tunnel_boot_time() - g_get_monotonic_time();
 }
 
 gint64 (*tunnel_suspended)(void) = tunnel_time_suspended;
@@ -149,12 +152,28 @@ static void peer_silent(CulvertTunnel *self, const WgOutput *output)
     g_signal_emit(self, signals[SIGNAL_SILENT], 0, peer);
 }
 
+static void announce_unsent(CulvertTunnel *self, const WgOutput *output, int errsv)
+{
+    g_autoptr(GInetSocketAddress) address = tunnel_endpoint_to_address(&output->endpoint);
+    g_autoptr(GError) error =
+        g_error_new_literal(G_IO_ERROR, g_io_error_from_errno(errsv), g_strerror(errsv));
+    char peer[WG_KEY_BASE64_SIZE];
+
+    wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
+    g_signal_emit(self, signals[SIGNAL_UNSENT], 0, peer, address, error);
+}
+
 static void send_output(CulvertTunnel *self, WgOutput *output)
 {
-    if (!tunnel_sockets_send(&self->sockets, &output->endpoint, output->data, output->len,
-                             output->tos, 0))
-        tunnel_count(&self->udp_send_dropped, 1);
-    g_clear_pointer(&output->data, g_free);
+    g_autofree guint8 *data = g_steal_pointer(&output->data);
+    int errsv;
+
+    if (tunnel_sockets_send(&self->sockets, &output->endpoint, data, output->len, output->tos, 0))
+        return;
+    errsv = errno;
+    tunnel_count(&self->udp_send_dropped, 1);
+    if (output->peer && data[0] == WG_TYPE_INITIATION)
+        announce_unsent(self, output, errsv);
 }
 
 /* Signal handlers may stop the tunnel: look before each output. */
@@ -265,7 +284,7 @@ static void culvert_tunnel_init(CulvertTunnel *self)
     self->device = wg_device_new(wake_from_core, self);
     self->suspended = tunnel_suspended();
     self->dialers = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL,
-                                          (GDestroyNotify) tunnel_dialer_stop);
+                                          (GDestroyNotify) tunnel_dialer_free);
     pthread_mutex_init(&self->handshakes_lock, NULL);
     g_queue_init(&self->handshakes);
 
@@ -331,6 +350,9 @@ static void culvert_tunnel_class_init(CulvertTunnelClass *klass)
     signals[SIGNAL_ATTEMPT] =
         g_signal_new("attempt", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 4,
                      G_TYPE_STRING, G_TYPE_STRING, G_TYPE_INET_SOCKET_ADDRESS, G_TYPE_ERROR);
+    signals[SIGNAL_UNSENT] =
+        g_signal_new("unsent", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
+                     G_TYPE_STRING, G_TYPE_INET_SOCKET_ADDRESS, G_TYPE_ERROR);
     signals[SIGNAL_FAILED] = g_signal_new("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                           G_TYPE_NONE, 1, G_TYPE_ERROR);
 }

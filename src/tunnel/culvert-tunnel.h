@@ -34,6 +34,8 @@ G_DECLARE_FINAL_TYPE(CulvertTunnel, culvert_tunnel, CULVERT, TUNNEL, GObject)
  * "attempt" (const char *peer, const char *name, GInetSocketAddress *endpoint, const GError
  *     *error): dialling tries `endpoint`, an address of `name`; or, with `endpoint` NULL, `name`
  *     could not be resolved because of `error`.
+ * "unsent" (const char *peer, GInetSocketAddress *endpoint, const GError *error): an initiation
+ *     could not leave this machine: no route, say.
  * "failed" (const GError *error): the device or the sockets are gone for good.
  */
 

@@ -4,14 +4,24 @@
  * turn gets an initiation and a while to answer, over and over, until the dialer is stopped.
  *
  * Names are resolved through GSocketConnectable, asynchronously, anew in each round: the answer
- * may change, or the network come up meanwhile.
+ * may change, or the network come up meanwhile. The first address is tried while others are still
+ * looked for, and a look-up that takes too long is given up, so that no silent DNS server holds up
+ * the endpoints behind it.
  */
+#include "config.h"
+
 #include "tunnel-private.h"
 
-/* How long an address has to answer when another one waits for its turn, and when none does: then
- * WireGuard's own interval between initiations holds. */
+#include <glib/gi18n-lib.h>
+
+/* How long an address has to answer when another one may be waiting for its turn, and when none
+ * is: then WireGuard's own interval between initiations holds. */
 #define TRY_MS      2500
 #define TRY_ONLY_MS (WG_REKEY_TIMEOUT / G_TIME_SPAN_MILLISECOND)
+
+/* How long a name may take. A resolver asks a second server after five seconds (resolv.conf(5),
+ * timeout): so the first one has its chance, and half of the time that a connection has is left. */
+#define LOOKUP_SECONDS 6
 
 /* The pause before a round in which nothing could be resolved is repeated. */
 #define RESOLVE_RETRY_MS 2000
@@ -20,53 +30,63 @@ struct _TunnelDialer {
     CulvertTunnel *tunnel; /* borrowed: it stops its dialers */
     WgPeer *peer;          /* borrowed, likewise */
     GStrv endpoints;
-    GCancellable *cancellable;
-    GSource *timer;
+    int endpoint;       /* index of the one in hand; -1: none yet */
+    gboolean found_any; /* some address was tried in this round */
 
-    int endpoint;         /* index of the one in hand; -1: none yet */
-    gboolean found_any;   /* some address was tried in this round */
-    GPtrArray *addresses; /* of the endpoint in hand, GSocketAddress */
+    GCancellable *lookup; /* of the endpoint in hand; NULL: it is done */
+    GSource *lookup_timer;
+    GPtrArray *addresses; /* found so far, GSocketAddress */
     guint address;        /* index of the next one to try */
+    GSource *timer;       /* the running try, or pause; NULL: waiting for the look-up */
+    gboolean extended;    /* the try was given more time: there is nothing else to try */
 };
 
-/* A look-up under way keeps the dialer's memory, and finds itself cancelled. */
-static void dialer_clear(gpointer data)
-{
-    TunnelDialer *self = data;
-
-    g_strfreev(self->endpoints);
-    g_object_unref(self->cancellable);
-    g_ptr_array_unref(self->addresses);
-}
-
-static void dialer_unref(TunnelDialer *self)
-{
-    g_rc_box_release_full(self, dialer_clear);
-}
+/* A look-up under way; it may end after it was given up, and after its dialer is gone. */
+typedef struct {
+    TunnelDialer *dialer; /* to be looked at only if not cancelled */
+    GCancellable *cancellable;
+} Lookup;
 
 static void next_address(TunnelDialer *self);
 static void next_endpoint(TunnelDialer *self);
+
+/* ---- Time ----------------------------------------------------------------------------------- */
+
+static void clear_source(GSource **source)
+{
+    if (*source)
+        g_source_destroy(*source);
+    g_clear_pointer(source, g_source_unref);
+}
+
+static void start_source(TunnelDialer *self, GSource **source, guint ms, GSourceFunc func)
+{
+    clear_source(source);
+    *source = g_timeout_source_new(ms);
+    g_source_set_callback(*source, func, self, NULL);
+    g_source_attach(*source, self->tunnel->context);
+}
+
+static gboolean is_only_candidate(const TunnelDialer *self)
+{
+    return !self->lookup && self->addresses->len == 1 && g_strv_length(self->endpoints) == 1;
+}
 
 static gboolean timer_fired(gpointer data)
 {
     TunnelDialer *self = data;
 
-    g_clear_pointer(&self->timer, g_source_unref);
-    next_address(self);
+    clear_source(&self->timer);
+    if (self->address > 0 && !self->extended && is_only_candidate(self)) {
+        self->extended = TRUE;
+        start_source(self, &self->timer, TRY_ONLY_MS - TRY_MS, timer_fired);
+    } else {
+        next_address(self);
+    }
     return G_SOURCE_REMOVE;
 }
 
-static void wait_ms(TunnelDialer *self, guint ms)
-{
-    self->timer = g_timeout_source_new(ms);
-    g_source_set_callback(self->timer, timer_fired, self, NULL);
-    g_source_attach(self->timer, self->tunnel->context);
-}
-
-static gboolean is_only_candidate(const TunnelDialer *self)
-{
-    return self->addresses->len == 1 && g_strv_length(self->endpoints) == 1;
-}
+/* ---- Addresses ------------------------------------------------------------------------------ */
 
 static void try_address(TunnelDialer *self, GSocketAddress *address)
 {
@@ -77,7 +97,8 @@ static void try_address(TunnelDialer *self, GSocketAddress *address)
         return;
     }
     self->found_any = TRUE;
-    wait_ms(self, is_only_candidate(self) ? TRY_ONLY_MS : TRY_MS);
+    self->extended = FALSE;
+    start_source(self, &self->timer, TRY_MS, timer_fired);
     wg_peer_set_endpoint(self->peer, &endpoint);
     wg_peer_initiate(self->peer, TRUE);
     /* Last: whoever hears of it may stop us. */
@@ -89,97 +110,124 @@ static void next_address(TunnelDialer *self)
 {
     if (self->address < self->addresses->len) {
         try_address(self, g_ptr_array_index(self->addresses, self->address++));
-        return;
+    } else if (!self->lookup) {
+        self->endpoint++;
+        next_endpoint(self);
     }
-    self->endpoint++;
-    next_endpoint(self);
 }
 
-static void resolved(TunnelDialer *self, const GError *error)
+/* ---- Names ---------------------------------------------------------------------------------- */
+
+/* The look-up of the endpoint in hand is over, with or without addresses. */
+static void lookup_done(TunnelDialer *self, const GError *error)
 {
     const char *name = self->endpoints[self->endpoint];
+    gboolean more = self->endpoints[self->endpoint + 1] || self->found_any;
 
+    clear_source(&self->lookup_timer);
+    g_clear_object(&self->lookup);
     if (self->addresses->len > 0) {
-        next_address(self);
+        if (!self->timer)
+            next_address(self);
         return;
     }
     /* The announcement may stop us: the timer first. */
-    self->address = 0;
-    wait_ms(self, self->endpoints[self->endpoint + 1] || self->found_any ? 0 : RESOLVE_RETRY_MS);
+    start_source(self, &self->timer, more ? 0 : RESOLVE_RETRY_MS, timer_fired);
     tunnel_announce_attempt(self->tunnel, self->peer, name, NULL, error);
+}
+
+static gboolean lookup_timed_out(gpointer data)
+{
+    TunnelDialer *self = data;
+    g_autoptr(GError) error =
+        g_error_new(G_IO_ERROR, G_IO_ERROR_TIMED_OUT, _("No DNS server answered within %d seconds"),
+                    LOOKUP_SECONDS);
+
+    g_cancellable_cancel(self->lookup);
+    lookup_done(self, error);
+    return G_SOURCE_REMOVE;
+}
+
+static void lookup_free(Lookup *lookup)
+{
+    g_object_unref(lookup->cancellable);
+    g_free(lookup);
 }
 
 static void address_found(GObject *source, GAsyncResult *result, gpointer data)
 {
     GSocketAddressEnumerator *enumerator = G_SOCKET_ADDRESS_ENUMERATOR(source);
-    TunnelDialer *self = data;
+    Lookup *lookup = data;
+    TunnelDialer *self = lookup->dialer;
     g_autoptr(GError) error = NULL;
-    GSocketAddress *address;
+    g_autoptr(GSocketAddress) address = NULL;
 
     address = g_socket_address_enumerator_next_finish(enumerator, result, &error);
-    if (g_cancellable_is_cancelled(self->cancellable)) {
-        g_clear_object(&address);
-        dialer_unref(self);
-        return;
+    if (g_cancellable_is_cancelled(lookup->cancellable)) {
+        lookup_free(lookup);
+    } else if (address) {
+        g_socket_address_enumerator_next_async(enumerator, lookup->cancellable, address_found,
+                                               lookup);
+        g_ptr_array_add(self->addresses, g_steal_pointer(&address));
+        if (!self->timer)
+            next_address(self);
+    } else {
+        lookup_free(lookup);
+        lookup_done(self, error);
     }
-    if (address) {
-        g_ptr_array_add(self->addresses, address);
-        g_socket_address_enumerator_next_async(enumerator, self->cancellable, address_found, self);
-        return;
-    }
-    resolved(self, error);
-    dialer_unref(self);
-}
-
-static void resolve(TunnelDialer *self)
-{
-    g_autoptr(GSocketAddressEnumerator) enumerator = NULL;
-    g_autoptr(GSocketConnectable) connectable = NULL;
-    g_autoptr(GError) error = NULL;
-
-    g_ptr_array_set_size(self->addresses, 0);
-    self->address = 0;
-    connectable = g_network_address_parse(self->endpoints[self->endpoint], 0, &error);
-    if (!connectable) {
-        resolved(self, error);
-        return;
-    }
-    enumerator = g_socket_connectable_enumerate(connectable);
-    g_socket_address_enumerator_next_async(enumerator, self->cancellable, address_found,
-                                           g_rc_box_acquire(self));
 }
 
 static void next_endpoint(TunnelDialer *self)
 {
+    g_autoptr(GSocketAddressEnumerator) enumerator = NULL;
+    g_autoptr(GSocketConnectable) connectable = NULL;
+    g_autoptr(GError) error = NULL;
+    Lookup *lookup;
+
     if (!self->endpoints[self->endpoint]) {
         self->endpoint = 0;
         self->found_any = FALSE;
     }
-    resolve(self);
+    g_ptr_array_set_size(self->addresses, 0);
+    self->address = 0;
+    connectable = g_network_address_parse(self->endpoints[self->endpoint], 0, &error);
+    if (!connectable) {
+        lookup_done(self, error);
+        return;
+    }
+    self->lookup = g_cancellable_new();
+    start_source(self, &self->lookup_timer, LOOKUP_SECONDS * 1000, lookup_timed_out);
+    lookup = g_new(Lookup, 1);
+    *lookup = (Lookup){self, g_object_ref(self->lookup)};
+    enumerator = g_socket_connectable_enumerate(connectable);
+    g_socket_address_enumerator_next_async(enumerator, self->lookup, address_found, lookup);
 }
+
+/* ---- Life ----------------------------------------------------------------------------------- */
 
 TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, WgPeer *peer, const char *const *endpoints)
 {
-    TunnelDialer *self = g_rc_box_new0(TunnelDialer);
+    TunnelDialer *self = g_new0(TunnelDialer, 1);
 
     self->tunnel = tunnel;
     self->peer = peer;
     self->endpoints = g_strdupv((GStrv) endpoints);
-    self->cancellable = g_cancellable_new();
     self->addresses = g_ptr_array_new_with_free_func(g_object_unref);
     self->endpoint = -1;
     /* From the main loop, so that nothing is announced before the caller has the dialer. */
     if (self->endpoints[0])
-        wait_ms(self, 0);
+        start_source(self, &self->timer, 0, timer_fired);
     return self;
 }
 
-void tunnel_dialer_stop(TunnelDialer *self)
+void tunnel_dialer_free(TunnelDialer *self)
 {
-    g_cancellable_cancel(self->cancellable);
-    if (self->timer) {
-        g_source_destroy(self->timer);
-        g_clear_pointer(&self->timer, g_source_unref);
-    }
-    dialer_unref(self);
+    if (self->lookup)
+        g_cancellable_cancel(self->lookup);
+    g_clear_object(&self->lookup);
+    clear_source(&self->lookup_timer);
+    clear_source(&self->timer);
+    g_strfreev(self->endpoints);
+    g_ptr_array_unref(self->addresses);
+    g_free(self);
 }

@@ -29,7 +29,7 @@ void tunnel_sockets_close(TunnelSockets *sockets);
 
 /* tunnel_sockets_send: one datagram, from the endpoint's local address if it has one that still
  * exists. `tos`: the outer DS field. `patience_ms`: how long to wait for room in the socket.
- * FALSE: it was not sent. */
+ * FALSE, and errno: it was not sent. */
 gboolean tunnel_sockets_send(const TunnelSockets *sockets, const WgEndpoint *endpoint,
                              const guint8 *data, gsize len, guint8 tos, int patience_ms);
 
@@ -88,7 +88,7 @@ typedef struct {
 typedef struct _TunnelDialer TunnelDialer;
 
 TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, WgPeer *peer, const char *const *endpoints);
-void tunnel_dialer_stop(TunnelDialer *dialer); /* and unref */
+void tunnel_dialer_free(TunnelDialer *dialer); /* stops it */
 
 /* ---- The object ----------------------------------------------------------------------------- */
 
@@ -126,8 +126,10 @@ struct _CulvertTunnel {
     _Atomic guint64 looped;
 };
 
-/* tunnel_now: microseconds of CLOCK_BOOTTIME, for all `now` of the protocol core. */
-gint64 tunnel_now(void);
+/* tunnel_now: microseconds of CLOCK_BOOTTIME, for all `now` of the protocol core; a variable, so
+ * that a test can let time pass. tunnel_boot_time: its value outside tests. */
+extern gint64 (*tunnel_now)(void);
+gint64 tunnel_boot_time(void);
 
 /* tunnel_suspended: microseconds that the machine has been asleep since boot; a variable, so that
  * a test can put it to sleep. tunnel_time_suspended: its value outside tests. */

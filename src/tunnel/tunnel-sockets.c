@@ -269,8 +269,10 @@ gboolean tunnel_sockets_send(const TunnelSockets *sockets, const WgEndpoint *end
     gboolean from_local = has_local(endpoint);
     int fd;
 
-    if (!socket || endpoint->remote.any.sa_family == AF_UNSPEC)
+    if (!socket || endpoint->remote.any.sa_family == AF_UNSPEC) {
+        errno = EAFNOSUPPORT;
         return FALSE;
+    }
     fd = g_socket_get_fd(socket);
     if (send_once(fd, endpoint, data, len, tos, from_local))
         return TRUE;

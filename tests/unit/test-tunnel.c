@@ -8,15 +8,18 @@
 #include <glib-unix.h>
 #include <unistd.h>
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 
-#include "tunnel/culvert-tunnel.h"
+#include "tunnel/tunnel-private.h"
+#include "wireguard/wg-cookie.h"
 
 /* Nothing here takes a second; a hang ends with a message instead of meson's time limit. */
 #define DEADLINE_MS 20000
@@ -24,7 +27,7 @@
 typedef struct {
     CulvertTunnel *tunnel;
     WgKey private_key, public_key;
-    guint handshakes, attempts, unresolved, moves, failures;
+    guint handshakes, attempts, unresolved, unsent, moves, silent, failures;
     char *last_error;
     char *last_endpoint;
 } End;
@@ -57,6 +60,20 @@ static void on_attempt(CulvertTunnel *tunnel, const char *peer, const char *name
     }
 }
 
+static void on_unsent(CulvertTunnel *tunnel, const char *peer, GInetSocketAddress *endpoint,
+                      const GError *error, End *end)
+{
+    end->unsent++;
+    g_assert_true(G_IS_INET_SOCKET_ADDRESS(endpoint));
+    g_free(end->last_error);
+    end->last_error = g_strdup(error->message);
+}
+
+static void on_silent(CulvertTunnel *tunnel, const char *peer, End *end)
+{
+    end->silent++;
+}
+
 static void on_moved(CulvertTunnel *tunnel, const char *peer, GInetSocketAddress *endpoint,
                      End *end)
 {
@@ -79,6 +96,8 @@ static void end_init(End *end)
     g_signal_connect(end->tunnel, "handshake", G_CALLBACK(on_handshake), end);
     g_signal_connect(end->tunnel, "attempt", G_CALLBACK(on_attempt), end);
     g_signal_connect(end->tunnel, "endpoint-changed", G_CALLBACK(on_moved), end);
+    g_signal_connect(end->tunnel, "unsent", G_CALLBACK(on_unsent), end);
+    g_signal_connect(end->tunnel, "silent", G_CALLBACK(on_silent), end);
     g_signal_connect(end->tunnel, "failed", G_CALLBACK(on_failed), end);
 }
 
@@ -176,6 +195,37 @@ static void test_next_endpoint(Fixture *f, gconstpointer unused)
     g_assert_cmpstr(f->a.last_endpoint, ==, good);
 }
 
+/* A name server that says nothing must not hold up the endpoints behind the name. */
+static void test_silent_dns(Fixture *f, gconstpointer unused)
+{
+    g_autofree char *good =
+        g_strdup_printf("127.0.0.1:%u", culvert_tunnel_get_listen_port(f->b.tunnel));
+    const char *endpoints[] = {"vpn.example.org:51820", good, NULL};
+    g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
+    g_autoptr(GSocketAddress) address = g_inet_socket_address_new(loopback, 53);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSocket) server =
+        g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, &error);
+
+    g_assert_no_error(error);
+    g_socket_bind(server, address, FALSE, &error);
+    g_assert_no_error(error);
+    culvert_tunnel_dial(f->a.tunnel, &f->b.public_key, endpoints);
+    wait_until(f->a.handshakes == 1);
+    g_assert_cmpuint(f->a.unresolved, ==, 1);
+    g_assert_cmpstr(f->a.last_error, ==,
+                    "vpn.example.org:51820: No DNS server answered within 6 seconds");
+}
+
+static void test_unsent(Fixture *f, gconstpointer unused)
+{
+    const char *endpoints[] = {"192.0.2.1:51820", NULL};
+
+    culvert_tunnel_dial(f->a.tunnel, &f->b.public_key, endpoints);
+    wait_until(f->a.unsent == 1);
+    g_assert_cmpstr(f->a.last_error, ==, g_strerror(ENETUNREACH));
+}
+
 static void test_wrong_psk(Fixture *f, gconstpointer unused)
 {
     WgKey psk = {{1}};
@@ -226,7 +276,138 @@ static void test_stop_in_attempt(Fixture *f, gconstpointer unused)
     wait_until(f->a.attempts == 1);
 }
 
+/* ---- Time ----------------------------------------------------------------------------------- */
+
+static gint64 passed;
+
+static gint64 later(void)
+{
+    return tunnel_boot_time() + passed;
+}
+
+static void let_pass(End *end, gint64 time)
+{
+    passed += time;
+    tunnel_wake(end->tunnel);
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
+}
+
+/* Nobody is at the other end: after 90 seconds of initiations the owner hears of it. */
+static void test_silent(Fixture *f, gconstpointer unused)
+{
+    WgPeer *peer = wg_device_find_peer(culvert_tunnel_get_device(f->a.tunnel), &f->b.public_key);
+    WgEndpoint nobody = {.remote.in4 = {AF_INET, g_htons(9), {g_htonl(INADDR_LOOPBACK)}, {0}}};
+    gint64 begin = tunnel_boot_time();
+
+    passed = 0;
+    tunnel_now = later;
+    wg_peer_set_endpoint(peer, &nobody);
+    wg_peer_initiate(peer, FALSE);
+    while (f->a.silent == 0 && passed < 2 * WG_REKEY_ATTEMPT_TIME)
+        let_pass(&f->a, WG_SECOND);
+    tunnel_now = tunnel_boot_time;
+    g_assert_cmpuint(f->a.silent, ==, 1);
+    g_assert_cmpint(tunnel_boot_time() - begin + passed, >=, WG_REKEY_ATTEMPT_TIME);
+}
+
+static gint64 slept;
+
+static gint64 time_slept(void)
+{
+    return slept;
+}
+
+/* Keys do not outlive a suspend: the next packet needs a new handshake. */
+static void test_suspend(Fixture *f, gconstpointer unused)
+{
+    tunnel_suspended = time_slept;
+    slept = 0;
+    tunnel_wake(f->a.tunnel);
+    dial(&f->a, &f->b, "127.0.0.1");
+    wait_until(f->a.handshakes == 1 && f->b.handshakes == 1);
+    slept = 3600 * WG_SECOND;
+    tunnel_wake(f->a.tunnel);
+    wg_peer_initiate(wg_device_find_peer(culvert_tunnel_get_device(f->a.tunnel), &f->b.public_key),
+                     TRUE);
+    wait_until(f->a.handshakes == 2);
+    tunnel_suspended = tunnel_time_suspended;
+}
+
+/* The timer of the tunnel runs during suspend: CLOCK_BOOTTIME is number 7 (time.h). */
+static void test_timer_clock(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(GDir) dir = g_dir_open("/proc/self/fdinfo", 0, NULL);
+    guint found = 0;
+    const char *name;
+
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename("/proc/self/fdinfo", name, NULL);
+        g_autofree char *text = NULL;
+
+        if (!g_file_get_contents(path, &text, NULL, NULL) || !strstr(text, "clockid:"))
+            continue;
+        g_assert_nonnull(strstr(text, "clockid: 7"));
+        found++;
+    }
+    g_assert_cmpuint(found, ==, 2); /* one for each end */
+}
+
+/* ---- Under load ----------------------------------------------------------------------------- */
+
+/* More initiations than the queue takes calmly, from somebody who knows only the public key. */
+static void flood(End *end, int fd)
+{
+    struct sockaddr_in to = {AF_INET,
+                             g_htons(culvert_tunnel_get_listen_port(end->tunnel)),
+                             {g_htonl(INADDR_LOOPBACK)},
+                             {0}};
+    guint8 message[WG_INITIATION_SIZE] = {WG_TYPE_INITIATION};
+    WgCookieMaker maker;
+
+    wg_cookie_maker_init(&maker, &end->public_key);
+    for (guint i = 0; i < 1000; i++) {
+        wg_random(message + 4, sizeof message - 4);
+        wg_cookie_add_macs(&maker, message, sizeof message, 0);
+        g_assert_cmpint(sendto(fd, message, sizeof message, 0, (struct sockaddr *) &to, sizeof to),
+                        ==, sizeof message);
+    }
+}
+
+static gboolean got_cookie(int fd)
+{
+    guint8 reply[256];
+    gssize n = recv(fd, reply, sizeof reply, MSG_DONTWAIT);
+
+    if (n < 0)
+        return FALSE;
+    g_assert_cmpint(n, ==, WG_COOKIE_REPLY_SIZE);
+    g_assert_cmpuint(reply[0], ==, WG_TYPE_COOKIE_REPLY);
+    return TRUE;
+}
+
+static void test_under_load(Fixture *f, gconstpointer unused)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    /* The main loop does not turn meanwhile: the messages wait. */
+    flood(&f->b, fd);
+    wait_until(got_cookie(fd));
+    close(fd);
+}
+
 /* ---- Packets -------------------------------------------------------------------------------- */
+
+static void run_ip(const char *object, const char *verb, const char *what)
+{
+    g_autofree char *line = g_strdup_printf("ip %s %s %s", object, verb, what);
+    g_autoptr(GError) error = NULL;
+    int status;
+
+    g_spawn_command_line_sync(line, NULL, NULL, &status, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(status, ==, 0);
+}
 
 static void interface_up(const char *name)
 {
@@ -317,6 +498,7 @@ static void test_packets(Fixture *f, gconstpointer unused)
     int a = attach(&f->a), b = attach(&f->b);
     CulvertTun *tun_a = culvert_tunnel_get_tun(f->a.tunnel);
     CulvertTun *tun_b = culvert_tunnel_get_tun(f->b.tunnel);
+    CulvertTunnelStats stats;
     guint8 packet[PACKET_SIZE];
 
     dial(&f->a, &f->b, "127.0.0.1");
@@ -329,6 +511,11 @@ static void test_packets(Fixture *f, gconstpointer unused)
         send_packet(b, tun_b, packet);
         expect_packet(a, packet);
     }
+    culvert_tunnel_get_stats(f->a.tunnel, &stats);
+    /* The kernel looks for IPv6 routers besides. */
+    g_assert_cmpuint(stats.tun_read_packets, >=, 10);
+    g_assert_cmpuint(stats.tun_write_packets, ==, 10);
+    g_assert_cmpuint(stats.tun_write_dropped + stats.udp_send_dropped + stats.looped, ==, 0);
     close(a);
     close(b);
 }
@@ -358,12 +545,8 @@ static void test_device_removed(Fixture *f, gconstpointer unused)
 {
     int a = attach(&f->a);
     const char *name = culvert_tun_get_name(culvert_tunnel_get_tun(f->a.tunnel));
-    const char *argv[] = {"ip", "link", "delete", name, NULL};
-    g_autoptr(GError) error = NULL;
 
-    g_spawn_sync(NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL,
-                 &error);
-    g_assert_no_error(error);
+    run_ip("link", "delete", name);
     wait_until(f->a.failures == 1);
     g_assert_nonnull(strstr(f->a.last_error, "removed"));
     close(a);
@@ -400,22 +583,45 @@ static void test_device_errors(void)
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_BUSY);
 }
 
+/* Names are asked of this machine alone, where no server is unless a test makes one. */
+static void use_own_resolver(void)
+{
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp("resolv-XXXXXX", &path, NULL);
+    const char *text = "nameserver 127.0.0.1\n";
+
+    g_assert_cmpint(write(fd, text, strlen(text)), ==, strlen(text));
+    close(fd);
+    g_assert_cmpint(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
+    g_assert_cmpint(mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL), ==, 0);
+    g_unlink(path);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    if (unshare(CLONE_NEWNET) != 0)
-        g_error("Cannot make a network namespace (%s): run this test as root", g_strerror(errno));
+    if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0)
+        g_error("Cannot make namespaces (%s): run this test as root", g_strerror(errno));
     interface_up("lo");
+    /* Without an address beside loopback's, no name is looked up at all (AI_ADDRCONFIG). */
+    run_ip("address", "add", "198.51.100.1/32 dev lo");
+    use_own_resolver();
 
 #define ADD(name, data, func) g_test_add("/tunnel/" name, Fixture, data, set_up, func, tear_down)
     ADD("handshake/ipv4", "127.0.0.1", test_handshake);
     ADD("handshake/ipv6", "[::1]", test_handshake);
     ADD("dial/next-endpoint", NULL, test_next_endpoint);
+    ADD("dial/silent-dns", NULL, test_silent_dns);
+    ADD("dial/unsent", NULL, test_unsent);
     ADD("dial/wrong-preshared-key", NULL, test_wrong_psk);
     ADD("stop/in-handshake", NULL, test_stop_in_handler);
     ADD("stop/in-attempt", NULL, test_stop_in_attempt);
     ADD("peer/own-key", NULL, test_own_key);
     ADD("listen/port-in-use", NULL, test_port_in_use);
+    ADD("time/silent", NULL, test_silent);
+    ADD("time/suspend", NULL, test_suspend);
+    ADD("time/clock", NULL, test_timer_clock);
+    ADD("load/cookies", NULL, test_under_load);
     ADD("packets/both-ways", NULL, test_packets);
     ADD("packets/before-session", NULL, test_packet_first);
     ADD("device/removed", NULL, test_device_removed);
