@@ -14,6 +14,7 @@
 
 #include "service-attempts.h"
 #include "service-config.h"
+#include "service-uapi.h"
 #include "tunnel/culvert-tunnel.h"
 
 struct _CulvertConnection {
@@ -24,6 +25,7 @@ struct _CulvertConnection {
     char *ifname; /* NULL: the default */
 
     CulvertTunnel *tunnel;
+    CulvertUapi *uapi; /* or NULL: a connection does without */
     CulvertAttempts *attempts;
     gint64 started_us;
     guint deadline_id;
@@ -157,6 +159,8 @@ static void become_ready(CulvertConnection *self, const char *peer, GInetSocketA
         fail(self, error);
         return;
     }
+    self->uapi = culvert_service_uapi_open(
+        self->tunnel, culvert_tun_get_name(culvert_tunnel_get_tun(self->tunnel)));
     self->ready = TRUE;
     self->gateway_peer = g_strdup(peer);
     set_gateway(self, endpoint);
@@ -345,11 +349,17 @@ void culvert_connection_stop(CulvertConnection *self)
 {
     g_clear_handle_id(&self->deadline_id, g_source_remove);
     g_clear_handle_id(&self->failure_id, g_source_remove);
+    g_clear_object(&self->uapi);
     if (!self->tunnel)
         return;
     g_signal_handlers_disconnect_by_data(self->tunnel, self);
     culvert_tunnel_stop(self->tunnel);
     g_clear_object(&self->tunnel);
+}
+
+CulvertTunnel *culvert_connection_get_tunnel(CulvertConnection *self)
+{
+    return self->tunnel;
 }
 
 GVariant *culvert_connection_build_config(CulvertConnection *self)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "profile/culvert-profile.h"
+#include "tunnel/culvert-tunnel.h"
 
 G_BEGIN_DECLS
 
@@ -38,6 +39,9 @@ gboolean culvert_connection_start(CulvertConnection *self, GError **error);
 /* culvert_connection_stop: ends everything and removes the device. Idempotent; the last unref does
  * it, too. */
 void culvert_connection_stop(CulvertConnection *self);
+
+/* culvert_connection_get_tunnel: to look at while it runs; NULL before and after. Borrowed. */
+CulvertTunnel *culvert_connection_get_tunnel(CulvertConnection *self);
 
 /* The dictionaries for NetworkManager (see service-config.h), from "ready" on; for the latter two
  * NULL if that family is not used. (transfer full) */

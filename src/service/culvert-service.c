@@ -15,11 +15,13 @@
 
 #include "culvert-connection.h"
 #include "log/culvert-log.h"
+#include "service-status.h"
 
 struct _CulvertService {
     NMVpnServicePlugin parent;
 
     CulvertConnection *connection; /* the one that runs, or NULL */
+    CulvertStatus *status;         /* what everybody may know of it */
     guint ask_id;                  /* about to ask for `ask_secret` */
     char *ask_secret;
     char *ask_message;
@@ -41,6 +43,7 @@ static void stop(CulvertService *self)
     if (!self->connection)
         return;
     g_signal_handlers_disconnect_by_data(self->connection, self);
+    culvert_status_unfollow(self->status);
     culvert_connection_stop(self->connection);
     g_clear_object(&self->connection);
 }
@@ -155,10 +158,13 @@ static gboolean start(CulvertService *self, NMConnection *connection, GError **e
     g_signal_connect(self->connection, "ready", G_CALLBACK(on_ready), self);
     g_signal_connect(self->connection, "gateway-changed", G_CALLBACK(on_gateway_changed), self);
     g_signal_connect(self->connection, "failed", G_CALLBACK(on_failed), self);
-    if (culvert_connection_start(self->connection, &cause))
-        return TRUE;
-    stop(self);
-    return refuse(connection, cause, error);
+    if (!culvert_connection_start(self->connection, &cause)) {
+        stop(self);
+        return refuse(connection, cause, error);
+    }
+    culvert_status_follow(self->status, culvert_connection_get_tunnel(self->connection),
+                          get_id(connection), nm_connection_get_uuid(connection));
+    return TRUE;
 }
 
 static gboolean culvert_service_connect(NMVpnServicePlugin *plugin, NMConnection *connection,
@@ -250,6 +256,7 @@ static void culvert_service_init(CulvertService *self)
 static void culvert_service_dispose(GObject *object)
 {
     stop(CULVERT_SERVICE(object));
+    g_clear_object(&CULVERT_SERVICE(object)->status);
     G_OBJECT_CLASS(culvert_service_parent_class)->dispose(object);
 }
 
@@ -265,9 +272,20 @@ static void culvert_service_class_init(CulvertServiceClass *klass)
     plugin_class->disconnect = culvert_service_disconnect;
 }
 
+/* The status first: who sees the service's name on the bus may ask at once. libnm takes the same
+ * connection to the bus, of which GIO has one in a process. */
 CulvertService *culvert_service_new(const char *bus_name, gboolean persist, GError **error)
 {
-    return g_initable_new(CULVERT_TYPE_SERVICE, NULL, error,
-                          NM_VPN_SERVICE_PLUGIN_DBUS_SERVICE_NAME, bus_name,
-                          NM_VPN_SERVICE_PLUGIN_DBUS_WATCH_PEER, !persist, NULL);
+    g_autoptr(GDBusConnection) bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, error);
+    g_autoptr(CulvertStatus) status = bus ? culvert_status_new(bus, error) : NULL;
+    CulvertService *self;
+
+    if (!status)
+        return NULL;
+    self =
+        g_initable_new(CULVERT_TYPE_SERVICE, NULL, error, NM_VPN_SERVICE_PLUGIN_DBUS_SERVICE_NAME,
+                       bus_name, NM_VPN_SERVICE_PLUGIN_DBUS_WATCH_PEER, !persist, NULL);
+    if (self)
+        self->status = g_steal_pointer(&status);
+    return self;
 }
