@@ -67,12 +67,12 @@ static void emit_with_endpoint(CulvertTunnel *self, guint signal, const WgOutput
     g_signal_emit(self, signals[signal], 0, peer, address);
 }
 
-void tunnel_announce_attempt(CulvertTunnel *self, WgPeer *peer, const char *name,
+void tunnel_announce_attempt(CulvertTunnel *self, const WgKey *public_key, const char *name,
                              GSocketAddress *address, const GError *error)
 {
     char key[WG_KEY_BASE64_SIZE];
 
-    wg_key_to_base64(wg_peer_get_public_key(peer), key);
+    wg_key_to_base64(public_key, key);
     g_signal_emit(self, signals[SIGNAL_ATTEMPT], 0, key, name, address, error);
 }
 
@@ -140,7 +140,10 @@ static void feed_handshakes(CulvertTunnel *self, gint64 now)
 
 static void session_established(CulvertTunnel *self, const WgOutput *output)
 {
-    g_hash_table_remove(self->dialers, output->peer);
+    char peer[WG_KEY_BASE64_SIZE];
+
+    wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
+    g_hash_table_remove(self->dialers, peer);
     emit_with_endpoint(self, SIGNAL_HANDSHAKE, output);
 }
 
@@ -283,8 +286,8 @@ static void culvert_tunnel_init(CulvertTunnel *self)
     self->context = g_main_context_ref_thread_default();
     self->device = wg_device_new(wake_from_core, self);
     self->suspended = tunnel_suspended();
-    self->dialers = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL,
-                                          (GDestroyNotify) tunnel_dialer_free);
+    self->dialers =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) tunnel_dialer_free);
     pthread_mutex_init(&self->handshakes_lock, NULL);
     g_queue_init(&self->handshakes);
 
@@ -472,10 +475,12 @@ gboolean culvert_tunnel_set_fwmark(CulvertTunnel *self, guint32 fwmark, GError *
 
 void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key, const char *const *endpoints)
 {
-    WgPeer *peer = wg_device_find_peer(self->device, public_key);
+    char peer[WG_KEY_BASE64_SIZE];
 
-    g_return_if_fail(peer && !self->stopped);
-    g_hash_table_replace(self->dialers, peer, tunnel_dialer_new(self, peer, endpoints));
+    g_return_if_fail(wg_device_find_peer(self->device, public_key) && !self->stopped);
+    wg_key_to_base64(public_key, peer);
+    g_hash_table_replace(self->dialers, g_strdup(peer),
+                         tunnel_dialer_new(self, public_key, endpoints));
 }
 
 gboolean culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun, GError **error)

@@ -45,7 +45,7 @@ CulvertTunnel *culvert_tunnel_new(void);
 void culvert_tunnel_set_private_key(CulvertTunnel *self, const WgKey *key);
 
 /* culvert_tunnel_get_device: the protocol core, to configure peers in detail with the [control]
- * functions of wireguard.h. Borrowed. A peer being dialled must not be removed. */
+ * functions of wireguard.h. Borrowed. Removing a peer ends the dialling of it. */
 WgDevice *culvert_tunnel_get_device(CulvertTunnel *self);
 
 /* culvert_tunnel_add_peer: adds or finds the peer. `preshared_key` may be NULL. `allowed_ips` is

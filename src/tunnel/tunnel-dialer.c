@@ -28,7 +28,7 @@
 
 struct _TunnelDialer {
     CulvertTunnel *tunnel; /* borrowed: it stops its dialers */
-    WgPeer *peer;          /* borrowed, likewise */
+    WgKey public_key;      /* of a peer that may be removed meanwhile */
     GStrv endpoints;
     int endpoint;       /* index of the one in hand; -1: none yet */
     gboolean found_any; /* some address was tried in this round */
@@ -88,7 +88,7 @@ static gboolean timer_fired(gpointer data)
 
 /* ---- Addresses ------------------------------------------------------------------------------ */
 
-static void try_address(TunnelDialer *self, GSocketAddress *address)
+static void try_address(TunnelDialer *self, WgPeer *peer, GSocketAddress *address)
 {
     WgEndpoint endpoint;
 
@@ -99,17 +99,21 @@ static void try_address(TunnelDialer *self, GSocketAddress *address)
     self->found_any = TRUE;
     self->extended = FALSE;
     start_source(self, &self->timer, TRY_MS, timer_fired);
-    wg_peer_set_endpoint(self->peer, &endpoint);
-    wg_peer_initiate(self->peer, TRUE);
+    wg_peer_set_endpoint(peer, &endpoint);
+    wg_peer_initiate(peer, TRUE);
     /* Last: whoever hears of it may stop us. */
-    tunnel_announce_attempt(self->tunnel, self->peer, self->endpoints[self->endpoint], address,
-                            NULL);
+    tunnel_announce_attempt(self->tunnel, &self->public_key, self->endpoints[self->endpoint],
+                            address, NULL);
 }
 
 static void next_address(TunnelDialer *self)
 {
+    WgPeer *peer = wg_device_find_peer(self->tunnel->device, &self->public_key);
+
+    if (!peer)
+        return; /* removed: nothing is to be done any more */
     if (self->address < self->addresses->len) {
-        try_address(self, g_ptr_array_index(self->addresses, self->address++));
+        try_address(self, peer, g_ptr_array_index(self->addresses, self->address++));
     } else if (!self->lookup) {
         self->endpoint++;
         next_endpoint(self);
@@ -133,7 +137,7 @@ static void lookup_done(TunnelDialer *self, const GError *error)
     }
     /* The announcement may stop us: the timer first. */
     start_source(self, &self->timer, more ? 0 : RESOLVE_RETRY_MS, timer_fired);
-    tunnel_announce_attempt(self->tunnel, self->peer, name, NULL, error);
+    tunnel_announce_attempt(self->tunnel, &self->public_key, name, NULL, error);
 }
 
 static gboolean lookup_timed_out(gpointer data)
@@ -205,12 +209,13 @@ static void next_endpoint(TunnelDialer *self)
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 
-TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, WgPeer *peer, const char *const *endpoints)
+TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, const WgKey *public_key,
+                                const char *const *endpoints)
 {
     TunnelDialer *self = g_new0(TunnelDialer, 1);
 
     self->tunnel = tunnel;
-    self->peer = peer;
+    self->public_key = *public_key;
     self->endpoints = g_strdupv((GStrv) endpoints);
     self->addresses = g_ptr_array_new_with_free_func(g_object_unref);
     self->endpoint = -1;

@@ -87,7 +87,8 @@ typedef struct {
 
 typedef struct _TunnelDialer TunnelDialer;
 
-TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, WgPeer *peer, const char *const *endpoints);
+TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, const WgKey *public_key,
+                                const char *const *endpoints);
 void tunnel_dialer_free(TunnelDialer *dialer); /* stops it */
 
 /* ---- The object ----------------------------------------------------------------------------- */
@@ -101,7 +102,7 @@ struct _CulvertTunnel {
     GSource *run_source; /* ready at once when woken */
     GSource *timer_source;
     int timer_fd;          /* CLOCK_BOOTTIME: GLib's own timers stop during suspend */
-    GHashTable *dialers;   /* WgPeer * -> TunnelDialer */
+    GHashTable *dialers;   /* public key in base64 -> TunnelDialer */
     gint64 overload_until; /* under load at least until then */
     gint64 suspended;      /* time asleep since boot, when last looked at */
     gboolean stopped;
@@ -143,7 +144,7 @@ void tunnel_wake(CulvertTunnel *self);
 void tunnel_thread_failed(CulvertTunnel *self, GError *error);
 
 /* tunnel_announce_attempt: emits "attempt". */
-void tunnel_announce_attempt(CulvertTunnel *self, WgPeer *peer, const char *name,
+void tunnel_announce_attempt(CulvertTunnel *self, const WgKey *public_key, const char *name,
                              GSocketAddress *address, const GError *error);
 
 static inline void tunnel_count(_Atomic guint64 *counter, guint64 n)

@@ -181,6 +181,25 @@ static void test_handshake(Fixture *f, gconstpointer host)
     g_assert_cmpuint(f->b.moves, ==, 1);
 }
 
+/* Its turn never comes; that of another one, which was dialled later, does. */
+static void test_removed_peer(Fixture *f, gconstpointer unused)
+{
+    const char *const endpoints[] = {"127.0.0.1:9", NULL};
+    WgDevice *device = culvert_tunnel_get_device(f->a.tunnel);
+    End other = {0};
+
+    end_init(&other);
+    add_peer(&f->a, &other, &net_a, NULL);
+    culvert_tunnel_dial(f->a.tunnel, &f->b.public_key, endpoints);
+    culvert_tunnel_dial(f->a.tunnel, &other.public_key, endpoints);
+    wg_device_remove_peer(device, wg_device_find_peer(device, &f->b.public_key));
+    wait_until(f->a.attempts > 0);
+    while (g_main_context_iteration(NULL, FALSE))
+        continue;
+    g_assert_cmpuint(f->a.attempts, ==, 1);
+    end_clear(&other);
+}
+
 static void test_next_endpoint(Fixture *f, gconstpointer unused)
 {
     g_autofree char *good =
@@ -613,6 +632,7 @@ int main(int argc, char **argv)
     ADD("dial/next-endpoint", NULL, test_next_endpoint);
     ADD("dial/silent-dns", NULL, test_silent_dns);
     ADD("dial/unsent", NULL, test_unsent);
+    ADD("dial/removed-peer", NULL, test_removed_peer);
     ADD("dial/wrong-preshared-key", NULL, test_wrong_psk);
     ADD("stop/in-handshake", NULL, test_stop_in_handler);
     ADD("stop/in-attempt", NULL, test_stop_in_attempt);
