@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The status: on D-Bus for everybody, through the configuration socket for root's `wg`."""
+
+import os
+import re
+import signal
+import time
+
+import pytest
+
+from gi.repository import Gio, GLib
+
+from lab import generate_psk
+from manager import (PATH, PROGRAM, SERVICE, STARTED, STARTING, STOPPED, Refused, connection,
+                     iterate)
+from test_connect import up
+
+STATUS = SERVICE + ".Status"
+STATUS_PATH = "/org/freedesktop/NetworkManager/culvert/Status"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+SOCKET = "/run/wireguard/{}.sock"
+
+DROPS = {"first-mac", "handshake", "rate-limited", "malformed", "no-session", "unauthentic",
+         "no-peer", "no-endpoint", "not-sent", "not-delivered", "looped"}
+PEER_DROPS = {"not-allowed", "replayed", "malformed", "waited-in-vain"}
+
+
+def call(service, interface, method, parameters=None, path=STATUS_PATH):
+    return service.bus.call_sync(service.name, path, interface, method, parameters, None,
+                                 Gio.DBusCallFlags.NO_AUTO_START, 10000, None).unpack()
+
+
+def properties(service):
+    return call(service, PROPERTIES, "GetAll", GLib.Variant("(s)", (STATUS,)))[0]
+
+
+def get_status(service):
+    return call(service, STATUS, "GetStatus")
+
+
+def changes(service):
+    """All changes of properties from now on, as a growing list of dictionaries."""
+    found = []
+    service.bus.signal_subscribe(
+        None, PROPERTIES, "PropertiesChanged", STATUS_PATH, None, Gio.DBusSignalFlags.NONE,
+        lambda _bus, _sender, _path, _interface, _name, args: found.append(args.unpack()[1]))
+    return found
+
+
+def wg(world, what, ifname="culvert0"):
+    return world.computer.output("wg", "show", ifname, what)
+
+
+def exists(world, path):
+    return world.computer.succeeds("test", "-S", path)
+
+
+IDLE = {"Id": "", "Uuid": "", "State": "idle", "Since": 0, "Device": "", "PublicKey": "",
+        "Endpoint": "", "Peers": []}
+
+
+def test_idle(world):
+    """Already there when the name appears on the bus."""
+    service = world.service()
+    assert properties(service) == IDLE
+    status, peers = get_status(service)
+    assert status == {"id": "", "uuid": "", "state": "idle", "since": 0, "device": "",
+                      "public-key": "", "endpoint": ""}
+    assert peers == []
+
+
+def test_connecting(world):
+    """Which endpoint is tried, while it is; no device, no handshake yet."""
+    me = world.account(known=False, endpoint="192.0.2.1:9; 192.0.2.1:10")
+    service = world.service()
+    seen = changes(service)
+    before = int(time.time())
+    service.connect(me.connection())
+    iterate(lambda: [c for c in seen if c.get("Endpoint") == "192.0.2.1:10"], "the second endpoint")
+    assert [c["Endpoint"] for c in seen if c.get("Endpoint")] == ["192.0.2.1:9", "192.0.2.1:10"]
+    assert seen[0]["State"] == "connecting"
+    assert seen[0]["Id"] == "office"
+    status, (peer,) = get_status(service)
+    assert status["state"] == peer["state"] == "connecting"
+    assert before <= status["since"] <= time.time()
+    assert before <= peer["since"] <= time.time()
+    assert status["endpoint"] == peer["endpoint"] == peer["endpoint-name"] == "192.0.2.1:10"
+    assert status["device"] == ""
+    assert status["public-key"] == me.keys.public
+    assert peer["initiations-unanswered"] >= 2 and peer["handshakes"] == 0
+    assert "last-handshake" not in peer and "last-handshake-age" not in peer
+    assert not exists(world, SOCKET.format("culvert0"))
+
+
+def test_name_that_is_not_found(world):
+    """The name that is looked for is shown, an endpoint there is none."""
+    service = world.service()
+    service.connect(world.account(endpoint="gateway.example:51820").connection())
+    service.wait_log("could not be resolved")
+    status, (peer,) = get_status(service)
+    assert (status["endpoint"], peer["endpoint"]) == ("", "")
+    assert peer["endpoint-name"] == "gateway.example:51820"
+
+
+def test_connected(world):
+    me = world.account(endpoint="192.0.2.1:9; 192.0.2.1:51820")
+    service = world.service()
+    seen = changes(service)
+    before = int(time.time())
+    service.connect(me.connection(persistent_keepalive="25",
+                                  allowed_ips="10.8.0.0/24, fd08::/64, 203.0.113.7"))
+    service.wait_state(STARTED)
+    iterate(lambda: [c for c in seen if c.get("State") == "connected"], "the change of state")
+    now = properties(service)
+    uuid = now.pop("Uuid")
+    since = now.pop("Since")
+    peer_since = now["Peers"][0].pop("since")
+    assert len(uuid) == 36 and before <= since <= time.time() and peer_since == since
+    allowed = now["Peers"][0].pop("allowed-ips")
+    assert sorted(allowed) == ["10.8.0.0/24", "203.0.113.7/32", "fd08::/64"]
+    assert now == {
+        "Id": "office", "State": "connected", "Device": "culvert0", "PublicKey": me.keys.public,
+        "Endpoint": "192.0.2.1:51820",
+        "Peers": [{"public-key": world.gateway.keys.public, "state": "connected",
+                   "endpoint": "192.0.2.1:51820", "endpoint-name": "192.0.2.1:51820",
+                   "persistent-keepalive": 25}]}
+    # What PropertiesChanged has said is what Get says.
+    heard = {}
+    for change in seen:
+        heard |= change
+    assert heard == properties(service)
+
+    up(world, service, "culvert0")
+    world.computer.run("ping", "-c", 3, "-i", 0.2, "-W", 2, "10.8.0.1")
+    status, (peer,) = get_status(service)
+    assert (status["state"], status["device"]) == ("connected", "culvert0")
+    assert status["listen-port"] == int(wg(world, "listen-port"))
+    assert status["rx-packets"] >= 3 and status["tx-packets"] >= 3
+    assert set(status["drops"]) == DROPS and set(peer["drops"]) == PEER_DROPS
+    assert peer["handshakes"] == 1 and peer["initiations-unanswered"] == 0
+    assert before <= peer["last-handshake"] <= time.time()
+    assert abs(time.time() - peer["last-handshake"] - peer["last-handshake-age"]) < 3
+    assert status["rx-bytes"] == peer["rx-bytes"] >= 3 * 128
+    assert status["tx-bytes"] == peer["tx-bytes"] >= 3 * 128
+
+
+def test_drops_are_counted_by_reason(world):
+    """A packet for nobody, and a stranger's handshake message."""
+    me = world.account()
+    service = world.service()
+    service.connect(me.connection())
+    service.wait_state(STARTED)
+    up(world, service, "culvert0")
+    world.computer.run("ip", "route", "add", "10.99.0.0/24", "dev", "culvert0")
+    world.computer.succeeds("ping", "-c", 1, "-W", 1, "10.99.0.1")
+    port = get_status(service)[0]["listen-port"]
+    world.gateway.run("/usr/bin/python3", "-c",
+                      "import socket\n"
+                      "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                      f"s.sendto(bytes([1, 0, 0, 0]) + bytes(144), ('192.0.2.2', {port}))")
+    iterate(lambda: get_status(service)[0]["drops"]["first-mac"] == 1, "the stranger's message")
+    drops = get_status(service)[0]["drops"]
+    assert drops["no-peer"] >= 1
+    assert sum(drops.values()) == drops["no-peer"] + 1
+
+
+def test_idle_again(world):
+    service = world.service("--persist")
+    seen = changes(service)
+    service.connect(world.account().connection())
+    service.wait_state(STARTED)
+    service.disconnect()
+    service.wait_state(STOPPED)
+    iterate(lambda: seen[-1].get("State") == "idle", "the change of state")
+    assert properties(service) == IDLE
+    assert get_status(service)[1] == []
+
+
+def test_refused_connection_shows_nothing(world):
+    service = world.service("--persist")
+    with pytest.raises(Refused):
+        service.connect(world.account().connection(mtu="1"))
+    assert properties(service) == IDLE
+
+
+def test_last_words(world):
+    """The change to idle leaves the process before it ends."""
+    service = world.service()
+    seen = changes(service)
+    service.connect(world.account().connection())
+    service.wait_state(STARTED)
+    os.kill(service.pid, signal.SIGTERM)
+    assert service.wait_exit() == 0
+    iterate(lambda: seen[-1].get("State") == "idle", "the change of state")
+
+
+def test_nothing_is_written(world):
+    service = world.service()
+    for name, value in (("State", GLib.Variant("s", "connected")), ("Peers", None)):
+        value = value or GLib.Variant("aa{sv}", [])
+        with pytest.raises(GLib.Error):
+            call(service, PROPERTIES, "Set", GLib.Variant("(ssv)", (STATUS, name, value)))
+    assert properties(service) == IDLE
+
+
+def test_no_secret(world):
+    me = world.account(known=False)
+    psk = generate_psk()
+    world.admit(me, psk)
+    service = world.service()
+    seen = changes(service)
+    service.connect(connection(me.data(), me.secrets(preshared_key=psk)))
+    service.wait_state(STARTED)
+    iterate(lambda: [c for c in seen if c.get("State") == "connected"], "the change of state")
+    told = repr((properties(service), get_status(service), seen))
+    assert me.keys.public in told
+    assert me.keys.private not in told and psk not in told
+
+
+def test_manual_has_everything(world):
+    """nm-culvert-service(8) names each member of the interface, each key, and each option."""
+    with open(os.environ["CULVERT_MANUAL"], encoding="utf-8") as file:
+        # A name stands at the end of a bold or italic part, with its type behind it or none.
+        manual = set(re.split(r'[\s",()\[\]]+', file.read().replace(r"\-", "-")))
+    service = world.service()
+    service.connect(world.account().connection())
+    service.wait_state(STARTED)
+    status, (peer,) = get_status(service)
+    node = Gio.DBusNodeInfo.new_for_xml(call(
+        service, "org.freedesktop.DBus.Introspectable", "Introspect")[0])
+    interface = node.lookup_interface(STATUS)
+    names = {member.name for member in interface.properties + interface.methods}
+    names |= {argument.name for argument in interface.methods[0].out_args}
+    names |= set(status) | set(peer) | set(status["drops"]) | set(peer["drops"])
+    names |= set(re.findall(r"--[a-z-]+", world.computer.output(PROGRAM, "--help")))
+    assert names - manual == set()
+
+
+# ---- wg show
+
+
+def test_wg_show(world):
+    me = world.account()
+    service = world.service()
+    service.connect(me.connection(persistent_keepalive="25"))
+    service.wait_state(STARTED)
+    up(world, service, "culvert0")
+    world.computer.run("ping", "-c", 2, "-i", 0.2, "-W", 2, "10.8.0.1")
+    status, (peer,) = get_status(service)
+    (private, public, port, mark), shown = (line.split("\t") for line in
+                                            wg(world, "dump").splitlines())
+    assert (private, public, port, mark) == (me.keys.private, me.keys.public,
+                                             str(status["listen-port"]), "off")
+    assert shown == [peer["public-key"], "(none)", peer["endpoint"],
+                     ",".join(peer["allowed-ips"]), str(peer["last-handshake"]),
+                     str(peer["rx-bytes"]), str(peer["tx-bytes"]), "25"]
+    assert world.computer.output("wg", "show", "interfaces") == "culvert0"
+    # It shows the private key: to root alone.
+    assert world.computer.sh("stat -c '%a %u' /run/wireguard/culvert0.sock") == "700 0"
+
+
+def test_socket_is_read_only(world):
+    service = world.service()
+    service.connect(world.account().connection())
+    service.wait_state(STARTED)
+    before = wg(world, "dump")
+    for change in (["listen-port", "4444"], ["fwmark", "1"],
+                   ["peer", world.gateway.keys.public, "remove"]):
+        assert "not permitted" in world.computer.run("wg", "set", "culvert0", *change,
+                                                     check=False).stdout
+    assert wg(world, "dump") == before
+
+
+def test_socket_told_to_be_writable(world):
+    me = world.account()
+    service = world.service(env={"CULVERT_UAPI": "read-write"})
+    service.connect(me.connection())
+    service.wait_state(STARTED)
+    world.computer.run("wg", "set", "culvert0", "peer", world.gateway.keys.public,
+                       "allowed-ips", "10.8.0.0/24,10.9.0.0/24")
+    assert get_status(service)[1][0]["allowed-ips"] == wg(world, "allowed-ips").split("\t")[1].split()
+    world.computer.run("wg", "set", "culvert0", "peer", world.gateway.keys.public, "remove")
+    assert get_status(service)[1] == []
+    assert properties(service)["Peers"] == []
+
+
+def test_no_socket(world):
+    service = world.service(env={"CULVERT_UAPI": "off"})
+    service.connect(world.account().connection())
+    service.wait_state(STARTED)
+    assert not exists(world, SOCKET.format("culvert0"))
+    assert properties(service)["State"] == "connected"
+
+
+def test_unknown_word(world):
+    service = world.service(env={"CULVERT_UAPI": "perhaps"})
+    service.connect(world.account().connection())
+    service.wait_state(STARTED)
+    assert "CULVERT_UAPI is “perhaps”" in service.log()
+    assert not world.computer.succeeds("wg", "set", "culvert0", "fwmark", "1")
+    assert world.computer.succeeds("wg", "show", "culvert0")
+
+
+@pytest.mark.parametrize("end", ["disconnect", "signal", "failure"])
+def test_socket_goes_with_the_connection(world, end):
+    service = world.service("--persist")
+    service.connect(world.account().connection(ifname="office0"))
+    service.wait_state(STARTED)
+    assert exists(world, SOCKET.format("office0"))
+    if end == "disconnect":
+        service.disconnect()
+        service.wait_state(STOPPED)
+    elif end == "signal":
+        os.kill(service.pid, signal.SIGTERM)
+        service.wait_exit()
+    else:
+        world.computer.run("ip", "link", "delete", "office0")
+        service.wait_state(STOPPED)
+    assert world.computer.sh("ls -A /run/wireguard") == ""
+
+
+def test_socket_of_a_killed_service_is_replaced(world):
+    me = world.account()
+    killed = world.service()
+    killed.connect(me.connection())
+    killed.wait_state(STARTED)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait_exit()
+    assert exists(world, SOCKET.format("culvert0"))
+    service = world.service()
+    service.connect(me.connection())
+    service.wait_state(STARTED)
+    assert wg(world, "peers") == world.gateway.keys.public
+
+
+def test_socket_that_cannot_be_had(world):
+    """A connection does without, and the log says so."""
+    world.computer.sh("rm -rf /run/wireguard; mkdir -m 755 /run/wireguard;"
+                      "mount -t tmpfs -o ro tmpfs /run/wireguard")
+    try:
+        service = world.service()
+        service.connect(world.account().connection())
+        service.wait_state(STARTED)
+        assert "“wg show culvert0” will not work, all else will: " in service.log()
+        assert properties(service)["State"] == "connected"
+        service.close()
+    finally:
+        world.computer.sh("umount /run/wireguard")
+
+
+# ---- The bus's policy
+
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+def ask(world, who, service, path, member, *args):
+    return world.computer.run(*who, "dbus-send", "--system", "--print-reply",
+                              f"--dest={service.name}", path, member, *args, check=False).stdout
+
+
+@pytest.fixture(name="two_names", params=[SERVICE, None])
+def fixture_two_names(request, world):
+    """The service under its plain name, and under that of a further connection."""
+    service = world.service(name=request.param)
+    service.connect(world.account().connection())
+    service.wait_state(STARTED)
+    return service
+
+
+def test_everybody_may_read(world, two_names):
+    for member, *args in ((STATUS + ".GetStatus",),
+                          (PROPERTIES + ".GetAll", f"string:{STATUS}"),
+                          (PROPERTIES + ".Get", f"string:{STATUS}", "string:State")):
+        for who in (NOBODY, []):
+            assert '"connected"' in ask(world, who, two_names, STATUS_PATH, member, *args)
+    introspect = "org.freedesktop.DBus.Introspectable.Introspect"
+    assert "GetStatus" in ask(world, NOBODY, two_names, STATUS_PATH, introspect)
+
+
+VPN = "org.freedesktop.NetworkManager.VPN.Plugin."
+
+
+@pytest.mark.parametrize("path, member, args", [
+    *((PATH, VPN + member, ["dict:string:string:"]) for member in
+      ("Connect", "ConnectInteractive", "NeedSecrets", "NewSecrets")),
+    (PATH, VPN + "Disconnect", []),
+    (PATH, VPN + "SetFailure", ["string:x"]),
+    (PATH, VPN + "SetConfig", ["dict:string:string:"]),
+    (PATH, VPN + "SetIp4Config", ["dict:string:string:"]),
+    (PATH, PROPERTIES + ".Get", [f"string:{VPN[:-1]}", "string:State"]),
+    (PATH, PROPERTIES + ".GetAll", [f"string:{VPN[:-1]}"]),
+    (PATH, STATUS + ".GetStatus", []),
+    (STATUS_PATH, PROPERTIES + ".Set", [f"string:{STATUS}", "string:State", "variant:string:x"]),
+    (STATUS_PATH, VPN + "Disconnect", []),
+    (STATUS_PATH, STATUS + ".Other", []),
+])
+def test_nobody_else_may_more(world, two_names, path, member, args):
+    assert "AccessDenied" in ask(world, NOBODY, two_names, path, member, *args)
+    assert properties(two_names)["State"] == "connected"
+
+
+def test_root_may_disconnect(world, two_names):
+    assert "method return" in ask(world, [], two_names, PATH, VPN + "Disconnect")
+    two_names.wait_state(STOPPED)
+    assert STARTING in two_names.names()
+
+
+def test_only_root_may_be_the_service(world):
+    for name in (SERVICE, SERVICE + ".Connection_99"):
+        own = ["dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus", "/",
+               "org.freedesktop.DBus.RequestName", f"string:{name}", "uint32:0"]
+        assert "AccessDenied" in world.computer.run(*NOBODY, *own, check=False).stdout
+        assert world.computer.succeeds(*own)
