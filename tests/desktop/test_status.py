@@ -145,6 +145,19 @@ def test_others_may_do_nothing_else(network):
     assert not network.desktop.succeeds(*NOBODY, "wg", "show", "culvert0")
 
 
+def test_environment_reaches_the_service(network):
+    """So that CULVERT_UAPI can be set in NetworkManager's unit."""
+    network.add(network.conf(network.office))
+    network.up()
+    service, = network.desktop.pids("nm-culvert-service")
+    manager, = network.desktop.pids("NetworkManager")
+    environments = []
+    for pid in (manager, service):
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            environments.append(set(file.read().split(b"\0")))
+    assert b"LANG=C.UTF-8" in environments[0] and environments[0] <= environments[1]
+
+
 @pytest.mark.parametrize("command", [
     "busctl --system introspect {name} " + STATUS_PATH,
     "gdbus call --system --dest {name} --object-path " + STATUS_PATH + " --method " + STATUS
