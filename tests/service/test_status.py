@@ -11,31 +11,15 @@ import pytest
 from gi.repository import Gio, GLib
 
 from lab import generate_psk
-from manager import (PATH, PROGRAM, SERVICE, STARTED, STARTING, STOPPED, Refused, connection,
-                     iterate)
+from manager import PROGRAM, STARTED, STOPPED, Refused, connection, iterate
+from status import PROPERTIES, STATUS, STATUS_PATH, call, get_status, properties
 from test_connect import up
 
-STATUS = SERVICE + ".Status"
-STATUS_PATH = "/org/freedesktop/NetworkManager/culvert/Status"
-PROPERTIES = "org.freedesktop.DBus.Properties"
 SOCKET = "/run/wireguard/{}.sock"
 
 DROPS = {"first-mac", "handshake", "rate-limited", "malformed", "no-session", "unauthentic",
          "no-peer", "no-endpoint", "not-sent", "not-delivered", "looped"}
 PEER_DROPS = {"not-allowed", "replayed", "malformed", "waited-in-vain"}
-
-
-def call(service, interface, method, parameters=None, path=STATUS_PATH):
-    return service.bus.call_sync(service.name, path, interface, method, parameters, None,
-                                 Gio.DBusCallFlags.NO_AUTO_START, 10000, None).unpack()
-
-
-def properties(service):
-    return call(service, PROPERTIES, "GetAll", GLib.Variant("(s)", (STATUS,)))[0]
-
-
-def get_status(service):
-    return call(service, STATUS, "GetStatus")
 
 
 def changes(service):
@@ -346,68 +330,3 @@ def test_socket_that_cannot_be_had(world):
         service.close()
     finally:
         world.computer.sh("umount /run/wireguard")
-
-
-# ---- The bus's policy
-
-NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-
-
-def ask(world, who, service, path, member, *args):
-    return world.computer.run(*who, "dbus-send", "--system", "--print-reply",
-                              f"--dest={service.name}", path, member, *args, check=False).stdout
-
-
-@pytest.fixture(name="two_names", params=[SERVICE, None])
-def fixture_two_names(request, world):
-    """The service under its plain name, and under that of a further connection."""
-    service = world.service(name=request.param)
-    service.connect(world.account().connection())
-    service.wait_state(STARTED)
-    return service
-
-
-def test_everybody_may_read(world, two_names):
-    for member, *args in ((STATUS + ".GetStatus",),
-                          (PROPERTIES + ".GetAll", f"string:{STATUS}"),
-                          (PROPERTIES + ".Get", f"string:{STATUS}", "string:State")):
-        for who in (NOBODY, []):
-            assert '"connected"' in ask(world, who, two_names, STATUS_PATH, member, *args)
-    introspect = "org.freedesktop.DBus.Introspectable.Introspect"
-    assert "GetStatus" in ask(world, NOBODY, two_names, STATUS_PATH, introspect)
-
-
-VPN = "org.freedesktop.NetworkManager.VPN.Plugin."
-
-
-@pytest.mark.parametrize("path, member, args", [
-    *((PATH, VPN + member, ["dict:string:string:"]) for member in
-      ("Connect", "ConnectInteractive", "NeedSecrets", "NewSecrets")),
-    (PATH, VPN + "Disconnect", []),
-    (PATH, VPN + "SetFailure", ["string:x"]),
-    (PATH, VPN + "SetConfig", ["dict:string:string:"]),
-    (PATH, VPN + "SetIp4Config", ["dict:string:string:"]),
-    (PATH, PROPERTIES + ".Get", [f"string:{VPN[:-1]}", "string:State"]),
-    (PATH, PROPERTIES + ".GetAll", [f"string:{VPN[:-1]}"]),
-    (PATH, STATUS + ".GetStatus", []),
-    (STATUS_PATH, PROPERTIES + ".Set", [f"string:{STATUS}", "string:State", "variant:string:x"]),
-    (STATUS_PATH, VPN + "Disconnect", []),
-    (STATUS_PATH, STATUS + ".Other", []),
-])
-def test_nobody_else_may_more(world, two_names, path, member, args):
-    assert "AccessDenied" in ask(world, NOBODY, two_names, path, member, *args)
-    assert properties(two_names)["State"] == "connected"
-
-
-def test_root_may_disconnect(world, two_names):
-    assert "method return" in ask(world, [], two_names, PATH, VPN + "Disconnect")
-    two_names.wait_state(STOPPED)
-    assert STARTING in two_names.names()
-
-
-def test_only_root_may_be_the_service(world):
-    for name in (SERVICE, SERVICE + ".Connection_99"):
-        own = ["dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus", "/",
-               "org.freedesktop.DBus.RequestName", f"string:{name}", "uint32:0"]
-        assert "AccessDenied" in world.computer.run(*NOBODY, *own, check=False).stdout
-        assert world.computer.succeeds(*own)
