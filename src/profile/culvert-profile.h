@@ -77,10 +77,22 @@ CulvertProfile *culvert_profile_from_setting(NMSettingVpn *setting, gboolean nee
  * addresses the first of each family. Keys that are not in the table of options stay. */
 void culvert_profile_to_setting(const CulvertProfile *profile, NMSettingVpn *setting);
 
-/* culvert_profile_missing_secret: the name of the first secret (like "private-key") that is
- * required by its flags and missing, NULL: none. (transfer full) Looks at nothing else, so that it
- * works on a profile with faults. The private key is required whatever its flags say; a preshared
- * key only if its flags are in vpn.data, which says that the peer has one. */
+/* A secret of a vpn setting. */
+typedef struct {
+    char *key;       /* in vpn.secrets */
+    guint peer;      /* whose: the number of a peer, from 1; 0: this computer */
+    gboolean is_set; /* it is there */
+} CulvertProfileSecret;
+
+/* culvert_profile_list_secrets: the secrets that a connection needs, there or not: first this
+ * computer's private key, whatever its flags say, then the peers' preshared keys in the peers'
+ * order. A preshared key is needed if it is there, or if its flags are in vpn.data, which says that
+ * the peer has one, and do not say "not required". Looks at nothing else, so that it works on a
+ * profile with faults. (transfer full) (element-type CulvertProfileSecret) */
+GPtrArray *culvert_profile_list_secrets(NMSettingVpn *setting);
+
+/* culvert_profile_missing_secret: the name of the first of them that is missing, NULL: none.
+ * (transfer full) */
 char *culvert_profile_missing_secret(NMSettingVpn *setting);
 
 /* culvert_profile_has_default_route: whether some peer's allowed IPs contain 0.0.0.0/0 or ::/0. */

@@ -309,9 +309,7 @@ static gboolean check_secrets(const CulvertProfile *profile, NMSettingVpn *setti
         missing = g_strdup("private-key");
     if (!missing)
         return TRUE;
-    return fail(error, CULVERT_PROFILE_ERROR_MISSING_SECRET, missing,
-                _("this secret is missing, and no agent has provided it: store it with the "
-                  "connection, or connect from a desktop session, which asks for it"));
+    return fail(error, CULVERT_PROFILE_ERROR_MISSING_SECRET, missing, _("this secret is missing"));
 }
 
 CulvertProfile *culvert_profile_from_setting(NMSettingVpn *setting, gboolean need_secrets,
@@ -334,7 +332,15 @@ CulvertProfile *culvert_profile_from_setting(NMSettingVpn *setting, gboolean nee
     return g_steal_pointer(&profile);
 }
 
-/* ---- Which secrets are missing -------------------------------------------------------------- */
+/* ---- Which secrets there are ---------------------------------------------------------------- */
+
+static void secret_free(gpointer data)
+{
+    CulvertProfileSecret *secret = data;
+
+    g_free(secret->key);
+    g_free(secret);
+}
 
 static gboolean has_secret(NMSettingVpn *setting, const char *key)
 {
@@ -343,47 +349,70 @@ static gboolean has_secret(NMSettingVpn *setting, const char *key)
     return value && value[0];
 }
 
-/* There is no tunnel without a private key, whatever its flags say. */
-static gboolean is_missing(NMSettingVpn *setting, const char *key, const KeyInfo *info)
+static void add_secret(GPtrArray *secrets, const char *key, guint peer, gboolean is_set)
 {
-    g_autofree char *flags_key = g_strconcat(key, FLAGS_SUFFIX, NULL);
-    const char *value = nm_setting_vpn_get_data_item(setting, flags_key);
-    NMSettingSecretFlags flags = NM_SETTING_SECRET_FLAG_NONE;
+    CulvertProfileSecret *secret = g_new0(CulvertProfileSecret, 1);
 
-    if (has_secret(setting, key))
-        return FALSE;
-    if (info->option->flags & CULVERT_OPTION_REQUIRED)
-        return TRUE;
-    return value && parse_flags(value, &flags) && !(flags & NM_SETTING_SECRET_FLAG_NOT_REQUIRED);
+    secret->key = g_strdup(key);
+    secret->peer = peer;
+    secret->is_set = is_set;
+    g_ptr_array_add(secrets, secret);
 }
 
-/* The key of a secret and its row, from the key of its flags. */
-static char *secret_of_flags(const char *flags_key, KeyInfo *info)
+/* By the flags of a preshared key that is not there; those of the private key do not matter. */
+static void add_missing(GPtrArray *secrets, NMSettingVpn *setting, const char *flags_key)
 {
-    if (!parse_key(flags_key, info, NULL) || !info->is_flags)
-        return NULL;
-    return g_strndup(flags_key, strlen(flags_key) - strlen(FLAGS_SUFFIX));
+    const char *value = nm_setting_vpn_get_data_item(setting, flags_key);
+    g_autofree char *key = NULL;
+    NMSettingSecretFlags flags;
+    KeyInfo info;
+
+    if (!parse_key(flags_key, &info, NULL) || !info.is_flags ||
+        info.option->scope != CULVERT_SCOPE_PEER || !parse_flags(value, &flags))
+        return;
+    key = g_strndup(flags_key, strlen(flags_key) - strlen(FLAGS_SUFFIX));
+    if (!has_secret(setting, key) && !(flags & NM_SETTING_SECRET_FLAG_NOT_REQUIRED))
+        add_secret(secrets, key, info.peer + 1, FALSE);
+}
+
+static int compare_secrets(gconstpointer a, gconstpointer b)
+{
+    const CulvertProfileSecret *secret = *(CulvertProfileSecret *const *) a;
+    const CulvertProfileSecret *other = *(CulvertProfileSecret *const *) b;
+
+    return secret->peer < other->peer ? -1 : secret->peer > other->peer;
+}
+
+GPtrArray *culvert_profile_list_secrets(NMSettingVpn *setting)
+{
+    g_autofree const char **data = nm_setting_vpn_get_data_keys(setting, NULL);
+    g_autofree const char **keys = nm_setting_vpn_get_secret_keys(setting, NULL);
+    GPtrArray *secrets = g_ptr_array_new_with_free_func(secret_free);
+    KeyInfo info;
+
+    add_secret(secrets, "private-key", 0, has_secret(setting, "private-key"));
+    for (guint i = 0; keys && keys[i]; i++) {
+        if (has_secret(setting, keys[i]) && parse_secret_key(keys[i], &info, NULL) &&
+            info.option->scope == CULVERT_SCOPE_PEER)
+            add_secret(secrets, keys[i], info.peer + 1, TRUE);
+    }
+    for (guint i = 0; data && data[i]; i++)
+        add_missing(secrets, setting, data[i]);
+    g_ptr_array_sort(secrets, compare_secrets);
+    return secrets;
 }
 
 char *culvert_profile_missing_secret(NMSettingVpn *setting)
 {
-    g_autofree const char **keys = nm_setting_vpn_get_data_keys(setting, NULL);
-    g_autofree char *found = NULL;
-    guint found_peer = G_MAXUINT;
-    KeyInfo info = {culvert_options_find("private-key"), 0, FALSE};
+    g_autoptr(GPtrArray) secrets = culvert_profile_list_secrets(setting);
 
-    if (is_missing(setting, info.option->key, &info))
-        return g_strdup(info.option->key);
-    for (guint i = 0; keys && keys[i]; i++) {
-        g_autofree char *secret = secret_of_flags(keys[i], &info);
+    for (guint i = 0; i < secrets->len; i++) {
+        CulvertProfileSecret *secret = g_ptr_array_index(secrets, i);
 
-        if (!secret || info.peer >= found_peer || !is_missing(setting, secret, &info))
-            continue;
-        g_free(found);
-        found = g_steal_pointer(&secret);
-        found_peer = info.peer;
+        if (!secret->is_set)
+            return g_steal_pointer(&secret->key);
     }
-    return g_steal_pointer(&found);
+    return NULL;
 }
 
 /* ---- Writing -------------------------------------------------------------------------------- */

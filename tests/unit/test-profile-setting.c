@@ -440,6 +440,35 @@ static void test_missing_secret(void)
     }
 }
 
+/* All that may be asked for, each once, in order. */
+static void test_list_secrets(void)
+{
+    static const struct {
+        const char *key;
+        guint peer;
+        gboolean is_set;
+    } EXPECTED[] = {
+        {"private-key", 0, TRUE},
+        {"preshared-key", 1, TRUE},
+        {"peer2-preshared-key", 2, FALSE},
+        {"peer11-preshared-key", 11, TRUE},
+    };
+    g_autoptr(NMSettingVpn) setting = setting_new(
+        "peer3-preshared-key-flags=4\nprivate-key-flags=1\npeer2-preshared-key-flags=2\n" SECRET
+        "peer11-preshared-key=" PSK "\npreshared-key-flags=1\n" SECRET "preshared-key=" PSK
+        "\n" SECRET "no-secret=true");
+    g_autoptr(GPtrArray) secrets = culvert_profile_list_secrets(setting);
+
+    g_assert_cmpuint(secrets->len, ==, G_N_ELEMENTS(EXPECTED));
+    for (guint i = 0; i < secrets->len; i++) {
+        const CulvertProfileSecret *secret = g_ptr_array_index(secrets, i);
+
+        g_assert_cmpstr(secret->key, ==, EXPECTED[i].key);
+        g_assert_cmpuint(secret->peer, ==, EXPECTED[i].peer);
+        g_assert_cmpint(secret->is_set, ==, EXPECTED[i].is_set);
+    }
+}
+
 static void test_need_secrets(void)
 {
     g_autoptr(NMSettingVpn) setting =
@@ -456,7 +485,7 @@ static void test_need_secrets(void)
     set_items(setting, SECRET "private-key=");
     g_assert_null(culvert_profile_from_setting(setting, TRUE, &error));
     g_assert_error(error, CULVERT_PROFILE_ERROR, CULVERT_PROFILE_ERROR_MISSING_SECRET);
-    g_assert_true(g_str_has_prefix(error->message, "private-key: "));
+    g_assert_cmpstr(error->message, ==, "private-key: this secret is missing");
 }
 
 /* A tunnel without an address may be kept, but not used. */
@@ -512,6 +541,7 @@ int main(int argc, char **argv)
     g_test_add_func("/profile/setting/refused", test_refused);
     g_test_add_func("/profile/setting/own-key", test_own_key);
     g_test_add_func("/profile/setting/missing-secret", test_missing_secret);
+    g_test_add_func("/profile/setting/list-secrets", test_list_secrets);
     g_test_add_func("/profile/setting/need-secrets", test_need_secrets);
     g_test_add_func("/profile/setting/need-address", test_need_address);
     g_test_add_func("/profile/options/table", test_table);
