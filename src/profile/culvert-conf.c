@@ -608,7 +608,7 @@ static void warn_incomplete(Parser *parser)
 
     parser->line = parser->interface_line;
     if (!profile->private_key)
-        warn(parser, _("PrivateKey is missing: it will be asked for"));
+        warn(parser, _("PrivateKey is missing: the desktop will ask for it, or “nmcli --ask”"));
     if (profile->addresses->len == 0) {
         warn(parser, _("Address is missing: the connection cannot be used before it has one"));
         return;

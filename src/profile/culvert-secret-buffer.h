@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * culvert-secret-buffer.h: text that grows and holds secrets: what it leaves behind is wiped. A
- * NUL always follows the text. Private to this folder. One thread at a time.
+ * NUL always follows the text. One thread at a time.
  */
 #pragma once
 

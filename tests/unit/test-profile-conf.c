@@ -321,7 +321,7 @@ static const struct {
     {INTERFACE "\nDNS = fd00::1, 10.8.0.1\n" PEER,
      "office.conf:5: DNS: fd00::1 is not asked, since there is no IPv6 Address\n"},
     {"[Interface]\n" PEER,
-     "office.conf:1: PrivateKey is missing: it will be asked for\n"
+     "office.conf:1: PrivateKey is missing: the desktop will ask for it, or “nmcli --ask”\n"
      "office.conf:1: Address is missing: the connection cannot be used before it has one\n"},
     {"# Culvert: my tunnel\n" INTERFACE "#Culvert: Endpoint = x:1\n# Culvert: MTU = 1\n" PEER,
      "office.conf:1: this comment is left out: it is not a setting of Culvert\n"
