@@ -25,7 +25,8 @@ struct _CulvertService {
     guint ask_id;                  /* about to ask for `ask_secret` */
     char *ask_secret;
     char *ask_message;
-    gboolean told; /* that a secret is missing; NetworkManager comes back several times */
+    char *missing;    /* a secret that NetworkManager was told to get, or NULL */
+    char *missing_id; /* of which connection */
 };
 
 G_DEFINE_FINAL_TYPE(CulvertService, culvert_service, NM_TYPE_VPN_SERVICE_PLUGIN)
@@ -92,6 +93,41 @@ static void on_failed(CulvertConnection *connection, const GError *error, gpoint
     set_state(self, NM_VPN_SERVICE_STATE_STOPPED);
 }
 
+/* ---- A secret that is missing --------------------------------------------------------------- */
+
+static void forget_missing(CulvertService *self)
+{
+    g_clear_pointer(&self->missing, g_free);
+    g_clear_pointer(&self->missing_id, g_free);
+}
+
+/* NetworkManager comes back several times: it looks for the secret in several places. */
+static void note_missing(CulvertService *self, const char *id, const char *secret)
+{
+    if (g_strcmp0(secret, self->missing) == 0)
+        return;
+    forget_missing(self);
+    self->missing = g_strdup(secret);
+    self->missing_id = g_strdup(id);
+    g_message("Connection “%s” needs the secret “%s”: NetworkManager gets it from the profile or "
+              "from a secret agent",
+              id, secret);
+}
+
+/* NetworkManager does not say so when nobody gave it: it ends the service. */
+static void culvert_service_quit(NMVpnServicePlugin *plugin)
+{
+    CulvertService *self = CULVERT_SERVICE(plugin);
+
+    if (!self->missing)
+        return;
+    g_warning("Connection “%s” failed: nobody gave the secret “%s”. To be asked for it, connect "
+              "from the desktop or with “nmcli --ask connection up”; to store it: “nmcli "
+              "connection edit”, “set vpn.secrets %s=KEY”, “save”",
+              self->missing_id, self->missing, self->missing);
+    forget_missing(self);
+}
+
 /* ---- NetworkManager's calls ----------------------------------------------------------------- */
 
 static const char *get_id(NMConnection *connection)
@@ -137,8 +173,8 @@ static CulvertProfile *read_profile(NMConnection *connection, gboolean need_secr
         return profile;
     if (g_error_matches(cause, CULVERT_PROFILE_ERROR, CULVERT_PROFILE_ERROR_MISSING_SECRET))
         g_set_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
-                    _("%s. It is not stored in the profile, and no secret agent gave it: store it, "
-                      "for example with “nmcli connection edit”"),
+                    _("%s: it is not in the profile, and no secret agent gave it. “nmcli --ask "
+                      "connection up” asks for it, “nmcli connection edit” can store it"),
                     cause->message);
     else
         g_propagate_error(error, g_steal_pointer(&cause));
@@ -151,6 +187,7 @@ static gboolean start(CulvertService *self, NMConnection *connection, GError **e
     CulvertProfile *profile = read_profile(connection, TRUE, &cause);
 
     stop(self);
+    forget_missing(self);
     if (!profile)
         return refuse(connection, cause, error);
     self->connection = culvert_connection_new(profile, get_id(connection),
@@ -187,7 +224,7 @@ static gboolean on_ask(gpointer user_data)
 static void ask(CulvertService *self, NMConnection *connection, char *secret)
 {
     stop(self);
-    g_message("Connection “%s” needs the secret “%s”: asking for it", get_id(connection), secret);
+    note_missing(self, get_id(connection), secret);
     self->ask_secret = secret;
     self->ask_message =
         g_strdup_printf(_("The VPN “%s” needs the secret “%s”"), get_id(connection), secret);
@@ -228,12 +265,7 @@ static gboolean culvert_service_need_secrets(NMVpnServicePlugin *plugin, NMConne
     culvert_log_set_connection(nm_connection_get_uuid(connection));
     if (!missing)
         return FALSE;
-    g_log(G_LOG_DOMAIN, self->told ? G_LOG_LEVEL_INFO : G_LOG_LEVEL_MESSAGE,
-          "Connection “%s”: the secret “%s” is not here yet; NetworkManager looks for it where the "
-          "profile says, then asks a secret agent, and fails if there is none. To store it in the "
-          "profile: “nmcli connection edit”, “set vpn.secrets”, “save”",
-          get_id(connection), missing);
-    self->told = TRUE;
+    note_missing(self, get_id(connection), missing);
     *setting_name = NM_SETTING_VPN_SETTING_NAME;
     return TRUE;
 }
@@ -257,6 +289,7 @@ static void culvert_service_dispose(GObject *object)
 {
     stop(CULVERT_SERVICE(object));
     g_clear_object(&CULVERT_SERVICE(object)->status);
+    forget_missing(CULVERT_SERVICE(object));
     G_OBJECT_CLASS(culvert_service_parent_class)->dispose(object);
 }
 
@@ -270,6 +303,7 @@ static void culvert_service_class_init(CulvertServiceClass *klass)
     plugin_class->need_secrets = culvert_service_need_secrets;
     plugin_class->new_secrets = culvert_service_new_secrets;
     plugin_class->disconnect = culvert_service_disconnect;
+    plugin_class->quit = culvert_service_quit;
 }
 
 /* The status first: who sees the service's name on the bus may ask at once. libnm takes the same

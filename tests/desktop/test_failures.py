@@ -148,7 +148,7 @@ def test_missing_private_key_can_be_stored(network):
     private = network.conf(network.office).sections[0][1]["PrivateKey"]
     network.add_vpn("office", GOOD | {"public-key": network.office.keys.public})
     fails_to_come_up(network, within=10)
-    assert "the secret “private-key” is not here" in network.journal()
+    wait_for(lambda: "nobody gave the secret “private-key”" in network.journal(), "the outcome")
     network.desktop.nmcli("connection", "edit", "office",
                           stdin=f"set vpn.secrets private-key={private}\nsave\nquit\n")
     network.up()

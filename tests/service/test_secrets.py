@@ -43,6 +43,9 @@ def test_interactive(world):
     service.new_secrets(connection(me.data(), me.secrets()))
     service.wait_state(STARTED)
     assert service.names()[2:] == ["Config", "Ip4Config", STARTED]
+    service.disconnect()
+    assert service.wait_exit() == 0
+    assert "failed" not in service.log()
 
 
 def test_interactive_with_key(world):
@@ -62,6 +65,22 @@ def test_interactive_without_answer(world):
         service.new_secrets(connection(me.data()))
     service.wait_state(STOPPED)
     assert service.wait_exit() == 0
+
+
+def test_nobody_answers(world):
+    """NetworkManager gives up without a word: the log has the outcome, and what to do."""
+    me = world.account()
+    service = world.service()
+    assert service.need_secrets(connection(me.data())) == "vpn"
+    assert service.need_secrets(connection(me.data())) == "vpn"
+    service.connect_interactive(connection(me.data()))
+    service.wait_signal("SecretsRequired")
+    service.disconnect()
+    assert service.wait_exit() == 0
+    needed, _disconnected, outcome = service.log().splitlines()
+    assert "“office” needs the secret “private-key”" in needed
+    assert "“office” failed: nobody gave the secret “private-key”" in outcome
+    assert "nmcli --ask connection up" in outcome
 
 
 def test_interactive_with_fault(world):
