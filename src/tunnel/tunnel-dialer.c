@@ -19,6 +19,11 @@
 #define TRY_MS      2500
 #define TRY_ONLY_MS (WG_REKEY_TIMEOUT / G_TIME_SPAN_MILLISECOND)
 
+/* With a device there may be a default route into it, and NetworkManager moves its exception for
+ * the gateway only when it hears of the new address: an initiation sent at once goes into the
+ * tunnel itself, and is dropped there. So it is sent once more when that has had its time. */
+#define REPEAT_MS 1000
+
 /* How long a name may take. A resolver asks a second server after five seconds (resolv.conf(5),
  * timeout): so the first one has its chance, and half of the time that a connection has is left. */
 #define LOOKUP_SECONDS 6
@@ -38,6 +43,7 @@ struct _TunnelDialer {
     GPtrArray *addresses; /* found so far, GSocketAddress */
     guint address;        /* index of the next one to try */
     GSource *timer;       /* the running try, or pause; NULL: waiting for the look-up */
+    gboolean repeating;   /* the try is in its first part, before REPEAT_MS */
     gboolean extended;    /* the try was given more time: there is nothing else to try */
 };
 
@@ -75,9 +81,14 @@ static gboolean is_only_candidate(const TunnelDialer *self)
 static gboolean timer_fired(gpointer data)
 {
     TunnelDialer *self = data;
+    WgPeer *peer = wg_device_find_peer(self->tunnel->device, &self->public_key);
 
     clear_source(&self->timer);
-    if (self->address > 0 && !self->extended && is_only_candidate(self)) {
+    if (self->repeating && peer) {
+        self->repeating = FALSE;
+        start_source(self, &self->timer, TRY_MS - REPEAT_MS, timer_fired);
+        wg_peer_initiate(peer, TRUE);
+    } else if (self->address > 0 && !self->extended && is_only_candidate(self)) {
         self->extended = TRUE;
         start_source(self, &self->timer, TRY_ONLY_MS - TRY_MS, timer_fired);
     } else {
@@ -98,7 +109,8 @@ static void try_address(TunnelDialer *self, WgPeer *peer, GSocketAddress *addres
     }
     self->found_any = TRUE;
     self->extended = FALSE;
-    start_source(self, &self->timer, TRY_MS, timer_fired);
+    self->repeating = culvert_tunnel_get_tun(self->tunnel) != NULL;
+    start_source(self, &self->timer, self->repeating ? REPEAT_MS : TRY_MS, timer_fired);
     wg_peer_set_endpoint(peer, &endpoint);
     wg_peer_initiate(peer, TRUE);
     /* Last: whoever hears of it may stop us. */

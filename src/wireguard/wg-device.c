@@ -111,7 +111,9 @@ void wg_device_set_private_key(WgDevice *device, const WgKey *key)
 
         wg_peer_clear_handshake(peer);
         wg_peer_update_static_shared(peer);
+        peer->handshake_sent = G_MININT64;
         pthread_mutex_lock(&device->lock);
+        wg_timers_handshake_dropped(&peer->timers);
         wg_keypairs_expire_locked(peer);
         /* A keepalive that waited for our key can leave now (checklist 16). */
         if (device->up && device->private_key && peer->timers.keepalive_interval > 0)
@@ -175,7 +177,7 @@ void wg_device_remove_peer(WgDevice *device, WgPeer *peer)
     wg_timers_stop(&peer->timers);
     wg_agenda_set(&device->agenda, &peer->item, WG_AGENDA_NEVER);
     pthread_mutex_unlock(&device->lock);
-    wg_device_push(device, WG_OUTPUT_KEYS_GONE, NULL, NULL, NULL, 0, 0);
+    wg_device_keys_gone(device, NULL);
     wg_peer_unref(peer);
     wg_device_wake(device);
 }
@@ -253,6 +255,12 @@ void wg_index_remove_locked(WgDevice *device, guint32 index)
 
 /* ---- Output --------------------------------------------------------------------------------- */
 
+void wg_device_keys_gone(WgDevice *device, WgPeer *peer)
+{
+    wg_aead_forget(device->aead);
+    wg_device_push(device, WG_OUTPUT_KEYS_GONE, peer, NULL, NULL, 0, 0);
+}
+
 void wg_device_push(WgDevice *device, WgOutputType type, WgPeer *peer, const WgEndpoint *endpoint,
                     const guint8 *data, gsize len, guint8 tos)
 {
@@ -314,7 +322,7 @@ static void do_due(WgPeer *peer, WgDue due, gint64 now, gint64 real_us)
     if (due & WG_DUE_ZERO_KEYS)
         wg_peer_wipe_keys(peer);
     if (due & WG_DUE_INITIATION)
-        wg_handshake_initiate(peer, FALSE, now, real_us);
+        wg_handshake_initiate(peer, WG_INITIATE_AGAIN, now, real_us);
     if (due & WG_DUE_KEEPALIVE)
         wg_transport_keepalive(peer, now);
 }
@@ -333,7 +341,8 @@ static void do_work(WgPeer *peer, guint work, gint64 now, gint64 real_us)
     else if (work & WG_WORK_FLUSH)
         wg_transport_flush(peer, now);
     if (work & (WG_WORK_INITIATE | WG_WORK_INITIATE_NOW))
-        wg_handshake_initiate(peer, (work & WG_WORK_INITIATE_NOW) != 0, now, real_us);
+        wg_handshake_initiate(
+            peer, work & WG_WORK_INITIATE_NOW ? WG_INITIATE_NOW : WG_INITIATE_WANTED, now, real_us);
 }
 
 /* Takes what is due and wanted of one peer; the doing itself may want more of it. */

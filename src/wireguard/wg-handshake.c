@@ -112,7 +112,7 @@ static void initiate_later(WgPeer *peer)
     pthread_mutex_unlock(&peer->device->lock);
 }
 
-void wg_handshake_initiate(WgPeer *peer, gboolean force, gint64 now, gint64 real_us)
+void wg_handshake_initiate(WgPeer *peer, WgInitiate why, gint64 now, gint64 real_us)
 {
     WgDevice *device = peer->device;
     WgInitiation message = {.type = WG_TYPE_INITIATION};
@@ -128,9 +128,9 @@ void wg_handshake_initiate(WgPeer *peer, gboolean force, gint64 now, gint64 real
         return;
     /* Its retransmissions are the timer's, which counts them: packets that keep coming must not
      * keep us from giving up. */
-    if (!force && running)
+    if (why != WG_INITIATE_NOW && running)
         return;
-    if (!force && sent_lately(peer, now)) {
+    if (why != WG_INITIATE_NOW && sent_lately(peer, now)) {
         initiate_later(peer);
         return;
     }
@@ -144,6 +144,8 @@ void wg_handshake_initiate(WgPeer *peer, gboolean force, gint64 now, gint64 real
     wg_peer_clear_handshake(peer);
     pthread_mutex_lock(&device->lock);
     handshake->index = wg_index_new_locked(device, peer);
+    if (why != WG_INITIATE_AGAIN)
+        wg_timers_handshake_wanted(&peer->timers);
     wg_timers_initiation_sent(&peer->timers, now);
     wg_peer_reschedule_locked(peer);
     peer->stats.initiations_unanswered++;
@@ -174,7 +176,7 @@ static void begin_session(WgPeer *peer, WgNoise *noise, guint32 local_index, gui
     wg_peer_reschedule_locked(peer);
     pthread_mutex_unlock(&device->lock);
     /* A key of before may just have been dropped. */
-    wg_device_push(device, WG_OUTPUT_KEYS_GONE, peer, NULL, NULL, 0, 0);
+    wg_device_keys_gone(device, peer);
 }
 
 /* An authentic handshake message came from there. */

@@ -235,22 +235,25 @@ void wg_peer_wipe_keys(WgPeer *peer)
     pthread_mutex_lock(&peer->device->lock);
     wg_keypairs_clear_locked(peer);
     pthread_mutex_unlock(&peer->device->lock);
-    wg_device_push(peer->device, WG_OUTPUT_KEYS_GONE, peer, NULL, NULL, 0, 0);
+    wg_device_keys_gone(peer->device, peer);
 }
 
 void wg_peer_drop_sessions(WgPeer *peer)
 {
     wg_peer_wipe_keys(peer);
+    peer->handshake_sent = G_MININT64;
     pthread_mutex_lock(&peer->device->lock);
+    wg_timers_handshake_dropped(&peer->timers);
     wg_peer_purge_staged_locked(peer);
     pthread_mutex_unlock(&peer->device->lock);
     wg_device_wake(peer->device);
 }
 
-void wg_peer_stage_locked(WgPeer *peer, const guint8 *packet, gsize len)
+void wg_peer_stage_locked(WgPeer *peer, const guint8 *packet, gsize len, gint64 now)
 {
     WgStaged *staged = g_malloc(sizeof *staged + len);
 
+    staged->staged_at = now;
     staged->len = len;
     if (len > 0)
         memcpy(staged->data, packet, len);
@@ -259,6 +262,17 @@ void wg_peer_stage_locked(WgPeer *peer, const guint8 *packet, gsize len)
         peer->stats.dropped_staged++;
     }
     g_queue_push_tail(&peer->staged, staged);
+}
+
+void wg_peer_forget_late_locked(WgPeer *peer, gint64 now)
+{
+    const WgStaged *oldest;
+
+    while ((oldest = g_queue_peek_head(&peer->staged)) &&
+           now - oldest->staged_at > WG_REKEY_ATTEMPT_TIME) {
+        g_free(g_queue_pop_head(&peer->staged));
+        peer->stats.dropped_staged++;
+    }
 }
 
 void wg_peer_purge_staged_locked(WgPeer *peer)

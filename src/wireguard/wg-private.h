@@ -69,6 +69,7 @@ void wg_keypairs_expire_locked(WgPeer *peer);
 
 /* A packet that waits for a session; len 0: a keepalive. */
 typedef struct {
+    gint64 staged_at;
     gsize len;
     guint8 data[];
 } WgStaged;
@@ -126,7 +127,10 @@ void wg_peer_unref(WgPeer *peer);
 /* wg_peer_update_static_shared: after a change of our private key. [control] */
 void wg_peer_update_static_shared(WgPeer *peer);
 
-void wg_peer_stage_locked(WgPeer *peer, const guint8 *packet, gsize len);
+void wg_peer_stage_locked(WgPeer *peer, const guint8 *packet, gsize len, gint64 now);
+
+/* wg_peer_forget_late_locked: drops what has waited for longer than an attempt may take. */
+void wg_peer_forget_late_locked(WgPeer *peer, gint64 now);
 void wg_peer_purge_staged_locked(WgPeer *peer);
 
 /* wg_peer_clear_handshake: forgets a running initiation. [control] */
@@ -196,15 +200,25 @@ guint32 wg_index_new_locked(WgDevice *device, WgPeer *peer);
 WgIndexEntry *wg_index_find_locked(WgDevice *device, guint32 index);
 void wg_index_remove_locked(WgDevice *device, guint32 index);
 
+/* wg_device_keys_gone: keys of `peer`, which may be NULL, were wiped: so must those be that AEAD
+ * tools remember, ours at once. [control] */
+void wg_device_keys_gone(WgDevice *device, WgPeer *peer);
+
 /* wg_device_push: queues output; `data` is copied. [control] */
 void wg_device_push(WgDevice *device, WgOutputType type, WgPeer *peer, const WgEndpoint *endpoint,
                     const guint8 *data, gsize len, guint8 tos);
 
 /* ---- Handshakes (wg-handshake.c), all [control] --------------------------------------------- */
 
-/* wg_handshake_initiate: sends an initiation. Without `force` not within REKEY_TIMEOUT of the last
- * one, or of a response: then later, if packets wait for it. */
-void wg_handshake_initiate(WgPeer *peer, gboolean force, gint64 now, gint64 real_us);
+typedef enum {
+    WG_INITIATE_WANTED, /* a session is wanted, or a younger one */
+    WG_INITIATE_AGAIN,  /* the timers ask for it */
+    WG_INITIATE_NOW,    /* at once, whatever was sent before: for a new endpoint */
+} WgInitiate;
+
+/* wg_handshake_initiate: sends an initiation. Unless NOW, not within REKEY_TIMEOUT of the last one,
+ * or of a response: then later, if packets wait for it. */
+void wg_handshake_initiate(WgPeer *peer, WgInitiate why, gint64 now, gint64 real_us);
 
 /* wg_timestamp: writes the TAI64N label of the wall clock, always greater than `last`, and
  * remembers it there. Rounded down so that it does not tell how fast this machine is. */

@@ -86,6 +86,18 @@ void wg_timers_initiation_delayed(WgTimers *timers, gint64 earliest)
         timers->retransmit = earliest + jitter();
 }
 
+void wg_timers_handshake_wanted(WgTimers *timers)
+{
+    if (timers->retransmit == NEVER)
+        timers->attempts = 0;
+}
+
+void wg_timers_handshake_dropped(WgTimers *timers)
+{
+    timers->retransmit = NEVER;
+    timers->attempts = 0;
+}
+
 void wg_timers_handshake_complete(WgTimers *timers, gint64 now)
 {
     timers->retransmit = NEVER;
@@ -142,6 +154,7 @@ static WgDue expire_retransmit(WgTimers *timers, gint64 now)
 
 WgDue wg_timers_expire(WgTimers *timers, gint64 now)
 {
+    gboolean running = timers->retransmit != NEVER;
     WgDue due = WG_DUE_NOTHING;
 
     if (take(&timers->retransmit, now))
@@ -149,7 +162,7 @@ WgDue wg_timers_expire(WgTimers *timers, gint64 now)
     if (take(&timers->new_handshake, now)) {
         /* Data that goes out under a key still valid must not hide that nobody has answered the
          * handshake under way; the kernel counts anew, and so tells of silence minutes later. */
-        if (timers->retransmit == NEVER)
+        if (!running)
             timers->attempts = 0;
         due |= WG_DUE_INITIATION | WG_DUE_CLEAR_LOCAL;
     }

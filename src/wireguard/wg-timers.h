@@ -53,6 +53,11 @@ void wg_timers_authenticated_traversal(WgTimers *timers, gint64 now);
 void wg_timers_initiation_sent(WgTimers *timers, gint64 now);
 /* wg_timers_initiation_delayed: one is wanted, but may not be sent before `earliest`. */
 void wg_timers_initiation_delayed(WgTimers *timers, gint64 earliest);
+/* wg_timers_handshake_wanted: an initiation is about to be sent that is no retransmission: unless
+ * one is being repeated, counting begins anew. wg_timers_handshake_dropped: no answer is waited
+ * for any more. */
+void wg_timers_handshake_wanted(WgTimers *timers);
+void wg_timers_handshake_dropped(WgTimers *timers);
 void wg_timers_handshake_complete(WgTimers *timers, gint64 now);
 void wg_timers_session_derived(WgTimers *timers, gint64 now);
 

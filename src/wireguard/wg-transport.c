@@ -152,7 +152,7 @@ void wg_tx_stage(WgTx *tx, const guint8 *packet, gsize len, gint64 now)
 
     pthread_mutex_lock(&device->lock);
     if (!tx->peer->removed) {
-        wg_peer_stage_locked(tx->peer, packet, len);
+        wg_peer_stage_locked(tx->peer, packet, len, now);
         wake = wg_peer_need_locked(tx->peer, WG_WORK_FLUSH);
     }
     pthread_mutex_unlock(&device->lock);
@@ -230,6 +230,7 @@ void wg_transport_flush(WgPeer *peer, gint64 now)
     WgTx tx = {0};
 
     pthread_mutex_lock(&device->lock);
+    wg_peer_forget_late_locked(peer, now);
     if (peer->staged.length > 0 && wg_peer_has_endpoint_locked(peer)) {
         if (reserve_locked(peer, peer->staged.length, now, &tx)) {
             tx.endpoint = peer->endpoint;
@@ -249,7 +250,7 @@ void wg_transport_keepalive(WgPeer *peer, gint64 now)
 {
     pthread_mutex_lock(&peer->device->lock);
     if (peer->staged.length == 0 && wg_peer_has_endpoint_locked(peer))
-        wg_peer_stage_locked(peer, NULL, 0);
+        wg_peer_stage_locked(peer, NULL, 0, now);
     pthread_mutex_unlock(&peer->device->lock);
     wg_transport_flush(peer, now);
 }

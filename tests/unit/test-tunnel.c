@@ -559,6 +559,21 @@ static void test_packet_first(Fixture *f, gconstpointer unused)
     close(b);
 }
 
+/* While there is a device, its default route may swallow the first initiation to a new address. */
+static void test_repeats_with_device(Fixture *f, gconstpointer unused)
+{
+    const char *endpoints[] = {"127.0.0.1:9", "127.0.0.2:9", NULL};
+    WgPeer *peer = wg_device_find_peer(culvert_tunnel_get_device(f->a.tunnel), &f->b.public_key);
+    WgPeerStats stats;
+    int a = attach(&f->a);
+
+    culvert_tunnel_dial(f->a.tunnel, &f->b.public_key, endpoints);
+    wait_until(f->a.attempts == 2);
+    wg_peer_get_stats(peer, &stats);
+    g_assert_cmpuint(stats.initiations_unanswered, ==, 2);
+    close(a);
+}
+
 /* The device goes away under the tunnel: its owner hears of it. */
 static void test_device_removed(Fixture *f, gconstpointer unused)
 {
@@ -644,6 +659,7 @@ int main(int argc, char **argv)
     ADD("load/cookies", NULL, test_under_load);
     ADD("packets/both-ways", NULL, test_packets);
     ADD("packets/before-session", NULL, test_packet_first);
+    ADD("dial/repeats-with-device", NULL, test_repeats_with_device);
     ADD("device/removed", NULL, test_device_removed);
     ADD("device/life", NULL, test_device_life);
     g_test_add_func("/tunnel/device/errors", test_device_errors);
