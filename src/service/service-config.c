@@ -57,14 +57,39 @@ static GArray *list_allowed_ips(const CulvertProfile *profile, int family)
     return list;
 }
 
+static const WgPrefix *find_address(const CulvertProfile *profile, int family)
+{
+    for (guint i = 0; i < profile->addresses->len; i++) {
+        const WgPrefix *address = &g_array_index(profile->addresses, WgPrefix, i);
+
+        if (address->family == family)
+            return address;
+    }
+    return NULL;
+}
+
+/* Whether `network` is what the address and its prefix length say already. */
+static gboolean is_own_network(const WgPrefix *network, const WgPrefix *address)
+{
+    guint whole = network->length / 8;
+    guint8 mask = 0xff00 >> network->length % 8;
+
+    if (!address || network->length != address->length)
+        return FALSE;
+    return !memcmp(network->addr, address->addr, whole) &&
+           (mask == 0 || !((network->addr[whole] ^ address->addr[whole]) & mask));
+}
+
 static GArray *list_routes(const CulvertProfile *profile, int family, GInetAddress *gateway)
 {
+    const WgPrefix *address = find_address(profile, family);
     GArray *routes = list_allowed_ips(profile, family);
 
     for (guint i = routes->len; i > 0; i--) {
         const WgPrefix *prefix = &g_array_index(routes, WgPrefix, i - 1);
 
-        if (prefix->length == 0 || is_host_address(prefix, gateway))
+        if (prefix->length == 0 || is_host_address(prefix, gateway) ||
+            is_own_network(prefix, address))
             g_array_remove_index(routes, i - 1);
     }
     return routes;
@@ -86,17 +111,6 @@ static gboolean is_default_route(const CulvertProfile *profile, int family)
         high |= prefix->length == 1 && (prefix->addr[0] & 0x80);
     }
     return low && high;
-}
-
-static const WgPrefix *find_address(const CulvertProfile *profile, int family)
-{
-    for (guint i = 0; i < profile->addresses->len; i++) {
-        const WgPrefix *address = &g_array_index(profile->addresses, WgPrefix, i);
-
-        if (address->family == family)
-            return address;
-    }
-    return NULL;
 }
 
 /* The profile's DNS servers of that family. */

@@ -41,7 +41,8 @@ GVariant *culvert_service_config_build(const CulvertProfile *profile, const char
  * default route ("never-default" is FALSE), which the user can veto in the profile. Two halves,
  * like 0.0.0.0/1 and 128.0.0.0/1, stay routes and make it the default route as well, so that
  * NetworkManager uses the DNS servers for all names. The gateway's own address alone never
- * becomes a route into the tunnel. */
+ * becomes a route into the tunnel, and the address's own network needs none: NetworkManager adds
+ * that by itself. */
 GVariant *culvert_service_config_build_ip4(const CulvertProfile *profile, GInetAddress *gateway);
 GVariant *culvert_service_config_build_ip6(const CulvertProfile *profile, GInetAddress *gateway);
 

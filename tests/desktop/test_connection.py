@@ -57,6 +57,10 @@ def test_split_profile(network):
     assert network.desktop.get("office", "GENERAL.DEFAULT") == "no"
     assert network.desktop.get("office", "GENERAL.DEFAULT6") == "no"
     assert "dst = 172.16.0.0/12" in network.desktop.get("office", "IP4.ROUTE")
+    # Of the tunnel's own network, which the address implies, there is one route only.
+    for family, own in (("-4", "10.8.0.0/24 "), ("-6", "fd08::/64 ")):
+        routes = network.desktop.output("ip", family, "route", "show", "dev", "culvert0")
+        assert len([line for line in routes.splitlines() if line.startswith(own)]) == 1, routes
 
 
 def test_default_route_profile(network):

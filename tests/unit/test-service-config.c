@@ -182,7 +182,7 @@ static void test_ip4(void)
     assert_value(dict, "prefix", g_variant_new_uint32(24));
     assert_value(dict, "dns", g_variant_new_fixed_array(G_VARIANT_TYPE_UINT32, dns, 2, 4));
     assert_value(dict, "domains", g_variant_new_strv(domains, -1));
-    assert_value(dict, "routes", routes4("10.0.0.0/24 192.168.7.0/25"));
+    assert_value(dict, "routes", routes4("192.168.7.0/25"));
     assert_value(dict, "never-default", g_variant_new_boolean(TRUE));
     g_assert_null(culvert_service_config_build_ip6(profile, gateway));
 }
@@ -201,7 +201,7 @@ static void test_ip6(void)
     assert_value(dict, "prefix", g_variant_new_uint32(64));
     assert_value(dict, "dns", g_variant_new_array(G_VARIANT_TYPE("ay"), dns, 2));
     assert_value(dict, "domains", g_variant_new_strv(domains, -1));
-    assert_value(dict, "routes", routes6("fd00::/64 2001:db8:1::/48"));
+    assert_value(dict, "routes", routes6("2001:db8:1::/48"));
     assert_value(dict, "never-default", g_variant_new_boolean(TRUE));
     g_assert_null(culvert_service_config_build_ip4(profile, gateway));
 }
@@ -233,7 +233,7 @@ static void test_default_route(void)
     assert_value(dict4, "never-default", g_variant_new_boolean(FALSE));
     assert_value(dict4, "routes", routes4("10.9.0.0/16"));
     assert_value(dict6, "never-default", g_variant_new_boolean(TRUE));
-    assert_value(dict6, "routes", routes6("fd00::/64"));
+    g_assert_null(g_variant_lookup_value(dict6, "routes", NULL));
 }
 
 static void test_default_route_ip6(void)
@@ -247,6 +247,31 @@ static void test_default_route_ip6(void)
     assert_value(dict4, "never-default", g_variant_new_boolean(TRUE));
     assert_value(dict6, "never-default", g_variant_new_boolean(FALSE));
     assert_keys(dict6, 3);
+}
+
+/* NetworkManager adds a route to the address's network by itself: two would be one too many. What
+ * is wider, narrower or beside it is a route. */
+static void test_own_network(void)
+{
+    static const struct {
+        const char *address;
+        const char *allowed_ips;
+        const char *routes;
+    } CASES[] = {
+        {"10.8.0.2/24", "10.8.0.0/24 10.9.0.0/24", "10.9.0.0/24"},
+        {"10.8.0.2/24", "10.8.0.0/24 10.8.0.0/25 10.8.0.0/23", "10.8.0.0/25 10.8.0.0/23"},
+        {"10.8.9.2/21", "10.8.8.0/21 10.8.16.0/21", "10.8.16.0/21"},
+        {"10.8.0.2/32", "10.8.0.2/32 10.8.0.1/32", "10.8.0.1/32"},
+    };
+    g_autoptr(GInetAddress) gateway = gateway4();
+
+    for (guint i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_autoptr(CulvertProfile) profile =
+            make_profile(CASES[i].address, CASES[i].allowed_ips, "", "");
+        g_autoptr(GVariant) dict = culvert_service_config_build_ip4(profile, gateway);
+
+        assert_value(dict, "routes", routes4(CASES[i].routes));
+    }
 }
 
 /* Both halves are routes and the default route; one alone is only a route. */
@@ -381,6 +406,7 @@ int main(int argc, char **argv)
     g_test_add_func("/service-config/default-route-ip6", test_default_route_ip6);
     g_test_add_func("/service-config/halves", test_halves);
     g_test_add_func("/service-config/several-peers", test_several_peers);
+    g_test_add_func("/service-config/own-network", test_own_network);
     g_test_add_func("/service-config/gateway-in-allowed-ips", test_gateway_in_allowed_ips);
     g_test_add_func("/service-config/several-addresses", test_several_addresses);
     g_test_add_func("/service-config/family-without-address", test_family_without_address);
