@@ -17,6 +17,9 @@
 #include "service-uapi.h"
 #include "tunnel/culvert-tunnel.h"
 
+/* How much sooner than NetworkManager we give up, so that it hears a reason. */
+#define TIMEOUT_MARGIN_SECONDS 2
+
 struct _CulvertConnection {
     GObject parent;
 
@@ -28,6 +31,8 @@ struct _CulvertConnection {
     CulvertUapi *uapi; /* or NULL: a connection does without */
     CulvertAttempts *attempts;
     gint64 started_us;
+    gint64 ready_us;
+    guint deadline_seconds;
     guint deadline_id;
 
     gboolean ready;
@@ -72,30 +77,19 @@ static void fail(CulvertConnection *self, GError *error)
     self->failure_id = g_idle_add(on_failure_idle, self);
 }
 
-/* Says in the log what was sent to whom in vain, and why that may be. */
+/* Says in the log what was tried in vain, and why that may be. */
 static void log_unanswered(CulvertConnection *self)
 {
     WgDevice *device = culvert_tunnel_get_device(self->tunnel);
-    GPtrArray *peers = wg_device_get_peers(device);
     g_autoptr(GPtrArray) report = NULL;
     char key[WG_KEY_BASE64_SIZE];
-    WgDeviceStats device_stats;
+    WgDeviceStats stats;
 
-    for (guint i = 0; i < peers->len; i++) {
-        WgPeer *peer = g_ptr_array_index(peers, i);
-        WgPeerStats stats;
-
-        wg_key_to_base64(wg_peer_get_public_key(peer), key);
-        wg_peer_get_stats(peer, &stats);
-        if (stats.initiations_unanswered > 0)
-            g_warning("Peer %.8s… left %u handshake initiations unanswered", key,
-                      stats.initiations_unanswered);
-    }
     wg_key_to_base64(wg_device_get_public_key(device), key);
-    wg_device_get_stats(device, &device_stats);
+    wg_device_get_stats(device, &stats);
     report =
         culvert_attempts_report(self->attempts, key, culvert_tunnel_get_listen_port(self->tunnel),
-                                device_stats.dropped_handshake > 0);
+                                stats.dropped_handshake > 0);
     for (guint i = 0; i < report->len; i++)
         g_warning("%s", (const char *) g_ptr_array_index(report, i));
 }
@@ -105,12 +99,11 @@ static gboolean on_deadline(gpointer user_data)
     CulvertConnection *self = user_data;
 
     self->deadline_id = 0;
-    g_warning("Connection “%s” failed: no gateway answered within %d seconds", self->id,
-              CULVERT_CONNECTION_DEADLINE_SECONDS);
+    g_warning("Connection “%s” failed: no gateway answered within %u seconds", self->id,
+              self->deadline_seconds);
     log_unanswered(self);
     fail(self, g_error_new(NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_FAILED,
-                           _("No gateway answered within %d seconds"),
-                           CULVERT_CONNECTION_DEADLINE_SECONDS));
+                           _("No gateway answered within %u seconds"), self->deadline_seconds));
     return G_SOURCE_REMOVE;
 }
 
@@ -162,6 +155,7 @@ static void become_ready(CulvertConnection *self, const char *peer, GInetSocketA
     self->uapi = culvert_service_uapi_open(
         self->tunnel, culvert_tun_get_name(culvert_tunnel_get_tun(self->tunnel)));
     self->ready = TRUE;
+    self->ready_us = g_get_monotonic_time();
     self->gateway_peer = g_strdup(peer);
     set_gateway(self, endpoint);
     log_configuration(self);
@@ -338,11 +332,60 @@ gboolean culvert_connection_start(CulvertConnection *self, GError **error)
     for (guint i = 0; i < warnings->len; i++)
         g_warning("%s", (const char *) g_ptr_array_index(warnings, i));
     self->started_us = g_get_monotonic_time();
-    self->deadline_id =
-        g_timeout_add(CULVERT_CONNECTION_DEADLINE_SECONDS * 1000, on_deadline, self);
+    self->deadline_id = g_timeout_add(self->deadline_seconds * 1000, on_deadline, self);
     for (guint i = 0; i < self->profile->peers->len; i++)
         dial(self, g_ptr_array_index(self->profile->peers, i));
     return TRUE;
+}
+
+/* "12 s", "3 min 12 s", "5 h 3 min", "2 d 5 h" */
+static char *describe_duration(gint64 us)
+{
+    guint64 seconds = us / G_USEC_PER_SEC;
+    guint minutes = seconds / 60 % 60;
+    guint hours = seconds / 3600 % 24;
+    guint days = seconds / 86400;
+
+    if (days > 0)
+        return g_strdup_printf("%u d %u h", days, hours);
+    if (hours > 0)
+        return g_strdup_printf("%u h %u min", hours, minutes);
+    if (minutes > 0)
+        return g_strdup_printf("%u min %u s", minutes, (guint) (seconds % 60));
+    return g_strdup_printf("%u s", (guint) seconds);
+}
+
+static void log_statistics(CulvertConnection *self)
+{
+    GPtrArray *peers = wg_device_get_peers(culvert_tunnel_get_device(self->tunnel));
+    g_autofree char *duration = describe_duration(g_get_monotonic_time() - self->ready_us);
+    g_autofree char *received = NULL;
+    g_autofree char *sent = NULL;
+    guint64 rx_bytes = 0;
+    guint64 tx_bytes = 0;
+
+    for (guint i = 0; i < peers->len; i++) {
+        WgPeerStats stats;
+
+        wg_peer_get_stats(g_ptr_array_index(peers, i), &stats);
+        rx_bytes += stats.rx_bytes;
+        tx_bytes += stats.tx_bytes;
+    }
+    received = g_format_size(rx_bytes);
+    sent = g_format_size(tx_bytes);
+    g_message("Disconnected after %s, received %s, sent %s", duration, received, sent);
+}
+
+void culvert_connection_disconnect(CulvertConnection *self)
+{
+    if (self->ready && !self->failure) {
+        log_statistics(self);
+    } else if (self->tunnel && !self->failure) {
+        g_warning("Connection “%s” was ended before a gateway answered, after %.1f seconds",
+                  self->id, (g_get_monotonic_time() - self->started_us) / (double) G_USEC_PER_SEC);
+        log_unanswered(self);
+    }
+    culvert_connection_stop(self);
 }
 
 void culvert_connection_stop(CulvertConnection *self)
@@ -421,13 +464,24 @@ static void culvert_connection_class_init(CulvertConnectionClass *klass)
                                           NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_ERROR);
 }
 
+/* Early enough to be the first to give up. */
+static guint choose_deadline(guint timeout)
+{
+    if (timeout == 0)
+        return CULVERT_CONNECTION_DEADLINE_SECONDS;
+    if (timeout <= TIMEOUT_MARGIN_SECONDS)
+        return 1;
+    return MIN(timeout - TIMEOUT_MARGIN_SECONDS, CULVERT_CONNECTION_DEADLINE_SECONDS);
+}
+
 CulvertConnection *culvert_connection_new(CulvertProfile *profile, const char *id,
-                                          const char *ifname)
+                                          const char *ifname, guint timeout)
 {
     CulvertConnection *self = g_object_new(CULVERT_TYPE_CONNECTION, NULL);
 
     self->profile = profile;
     self->id = g_strdup(id);
     self->ifname = g_strdup(ifname);
+    self->deadline_seconds = choose_deadline(timeout);
     return self;
 }

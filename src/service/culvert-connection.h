@@ -15,8 +15,8 @@ G_BEGIN_DECLS
 #define CULVERT_TYPE_CONNECTION (culvert_connection_get_type())
 G_DECLARE_FINAL_TYPE(CulvertConnection, culvert_connection, CULVERT, CONNECTION, GObject)
 
-/* How long a gateway has to answer. NetworkManager gives a connection 60 seconds at most, and a
- * person less. */
+/* How long a gateway has to answer. NetworkManager gives a connection 60 seconds, or what
+ * vpn.timeout says, and a person less. */
 #define CULVERT_CONNECTION_DEADLINE_SECONDS 18
 
 /*
@@ -28,13 +28,18 @@ G_DECLARE_FINAL_TYPE(CulvertConnection, culvert_connection, CULVERT, CONNECTION,
  */
 
 /* culvert_connection_new: takes `profile` (transfer full), with its secrets. `id` is the
- * connection's name, for the log; `ifname` the name its device shall have, or NULL. */
+ * connection's name, for the log; `ifname` the name its device shall have, or NULL; `timeout` the
+ * profile's vpn.timeout in seconds, 0: none. */
 CulvertConnection *culvert_connection_new(CulvertProfile *profile, const char *id,
-                                          const char *ifname);
+                                          const char *ifname, guint timeout);
 
 /* culvert_connection_start: opens the sockets and begins to look for the gateway. Does not block,
  * and creates no device. Errors, in NM_VPN_PLUGIN_ERROR, say which setting is at fault. */
 gboolean culvert_connection_start(CulvertConnection *self, GError **error);
+
+/* culvert_connection_disconnect: because somebody wants it to end: logs what it was good for, or
+ * what was tried in vain until now, and stops it. */
+void culvert_connection_disconnect(CulvertConnection *self);
 
 /* culvert_connection_stop: ends everything and removes the device. Idempotent; the last unref does
  * it, too. */

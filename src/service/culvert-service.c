@@ -190,8 +190,9 @@ static gboolean start(CulvertService *self, NMConnection *connection, GError **e
     forget_missing(self);
     if (!profile)
         return refuse(connection, cause, error);
-    self->connection = culvert_connection_new(profile, get_id(connection),
-                                              nm_connection_get_interface_name(connection));
+    self->connection = culvert_connection_new(
+        profile, get_id(connection), nm_connection_get_interface_name(connection),
+        nm_setting_vpn_get_timeout(nm_connection_get_setting_vpn(connection)));
     g_signal_connect(self->connection, "ready", G_CALLBACK(on_ready), self);
     g_signal_connect(self->connection, "gateway-changed", G_CALLBACK(on_gateway_changed), self);
     g_signal_connect(self->connection, "failed", G_CALLBACK(on_failed), self);
@@ -274,7 +275,8 @@ static gboolean culvert_service_disconnect(NMVpnServicePlugin *plugin, GError **
 {
     CulvertService *self = CULVERT_SERVICE(plugin);
 
-    g_message("Disconnected");
+    if (self->connection)
+        culvert_connection_disconnect(self->connection);
     stop(self);
     return TRUE;
 }

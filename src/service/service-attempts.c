@@ -108,17 +108,26 @@ static char *describe(const Attempt *attempt, const char *outcome)
                            outcome);
 }
 
-static const char *likely_causes(gboolean answered)
+static void add_likely_causes(GPtrArray *report, gboolean answered)
 {
     /* A gateway answers an initiation that its own and our public key fit; the preshared key is
      * part of the answer only (WireGuard paper, 5.4.3). */
-    if (answered)
-        return "Likely cause: the gateway answers, but the answer does not fit the keys: the "
-               "preshared key is not the one the gateway has for this computer";
-    return "Likely causes: the gateway is off, or a firewall drops UDP on the way; the endpoint's "
-           "address or port is wrong; the public key in the profile is not the gateway's; the "
-           "gateway does not know this computer's public key. WireGuard is silent in all these "
-           "cases";
+    static const char *const ANSWERED[] = {
+        "Likely cause: the gateway answers, but the answer does not fit the keys: the preshared "
+        "key is not the one the gateway has for this computer",
+        NULL,
+    };
+    static const char *const SILENT[] = {
+        "Likely causes, in all of which WireGuard is silent:",
+        "- the gateway is off, or a firewall drops UDP on the way",
+        "- the endpoint's address or port is wrong",
+        "- the public key in the profile is not the gateway's",
+        "- the gateway does not know this computer's public key",
+        NULL,
+    };
+
+    for (const char *const *line = answered ? ANSWERED : SILENT; *line; line++)
+        g_ptr_array_add(report, g_strdup(*line));
 }
 
 GPtrArray *culvert_attempts_report(const CulvertAttempts *self, const char *public_key,
@@ -135,11 +144,13 @@ GPtrArray *culvert_attempts_report(const CulvertAttempts *self, const char *publ
                                                 "the gateway's peer an endpoint",
                                                 listen_port));
     } else if (!reached_network(self)) {
-        g_ptr_array_add(report, g_strdup("Likely causes: the name is misspelt; this network's DNS "
-                                         "server cannot be reached, or does not know the name"));
+        g_ptr_array_add(report, g_strdup("Likely causes:"));
+        g_ptr_array_add(report, g_strdup("- the name is misspelt"));
+        g_ptr_array_add(report, g_strdup("- this network's DNS server cannot be reached, or does "
+                                         "not know the name"));
         return report;
     } else {
-        g_ptr_array_add(report, g_strdup(likely_causes(answered)));
+        add_likely_causes(report, answered);
     }
     g_ptr_array_add(report, g_strdup_printf("This computer's public key is %s", public_key));
     return report;

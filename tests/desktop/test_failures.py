@@ -69,6 +69,15 @@ def test_silent_gateway(network):
     assert "a firewall drops UDP on the way" in network.journal()
 
 
+def test_timeout_of_the_profile(network):
+    """A vpn.timeout below our own deadline: there is a reason all the same."""
+    network.add(network.conf(network.office, endpoint="198.51.2.2:9"))
+    network.desktop.nmcli("connection", "modify", "office", "vpn.timeout", "5")
+    fails_to_come_up(network, within=6)
+    assert "no gateway answered within 3 seconds" in network.journal()
+    assert "198.51.2.2:9: tried once, no answer" in network.journal()
+
+
 def test_closed_port(network):
     network.add(network.conf(network.office, endpoint="198.51.2.2:51821"))
     fails_to_come_up(network)

@@ -199,7 +199,7 @@ def types(dictionary):
     return found
 
 
-def connection(data, secrets=None, name="office", ifname=None):
+def connection(data, secrets=None, name="office", ifname=None, timeout=None):
     """A connection as NetworkManager hands it over."""
     about = {"id": GLib.Variant("s", name), "uuid": GLib.Variant("s", str(uuid.uuid4())),
              "type": GLib.Variant("s", "vpn")}
@@ -208,6 +208,8 @@ def connection(data, secrets=None, name="office", ifname=None):
     vpn = {"service-type": GLib.Variant("s", SERVICE), "data": GLib.Variant("a{ss}", data)}
     if secrets:
         vpn["secrets"] = GLib.Variant("a{ss}", secrets)
+    if timeout:
+        vpn["timeout"] = GLib.Variant("u", timeout)
     auto = {"method": GLib.Variant("s", "auto")}
     return GLib.Variant("a{sa{sv}}",
                         {"connection": about, "vpn": vpn, "ipv4": auto, "ipv6": auto})

@@ -3,6 +3,7 @@
 
 import base64
 import ipaddress
+import re
 import sys
 
 import pytest
@@ -117,10 +118,15 @@ def test_traffic_and_end(world):
     service.wait_state(STARTED)
     up(world, service, "culvert0")
     world.computer.run("ping", "-c", 3, "-i", 0.2, "-W", 2, "10.8.0.1")
+    world.computer.run("ping", "-c", 20, "-i", 0.01, "-s", 1000, "-W", 2, "10.8.0.1")
     service.disconnect()
     service.wait_state(STOPPED)
     assert service.names()[-2:] == [STOPPING, STOPPED]
     assert service.wait_exit() == 0
+    # 20 packets of 1028 bytes each way, sealed, and a few small ones.
+    _seconds, received, sent = re.search(r"Disconnected after (\d+) s, received ([\d.]+)\skB, "
+                                         r"sent ([\d.]+)\skB", service.log()).groups()
+    assert 21 < float(received) < 24 and 21 < float(sent) < 24
     assert world.computer.devices() == []
 
 
@@ -212,7 +218,7 @@ def test_log_tells_the_story(world):
     story = ["Connecting “office”", f"Trying 192.0.2.1:51820, peer {peer}…",
              f"Session with peer {peer}… at 192.0.2.1:51820", "Interface culvert0, MTU 1420",
              f"IPv4: address 10.8.0.{me.number}/24; DNS 10.8.0.1",
-             "Disconnected"]
+             "Disconnected after"]
     log = service.log()
     places = [log.find(part) for part in story]
     assert -1 not in places and places == sorted(places), log

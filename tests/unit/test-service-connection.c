@@ -74,7 +74,7 @@ static void set_up(Fixture *f, gconstpointer endpoint)
     add_peer(profile, endpoint, f->gateway);
     add_peer(profile, NULL, f->other);
 
-    f->connection = culvert_connection_new(profile, "office", "office0");
+    f->connection = culvert_connection_new(profile, "office", "office0", 0);
     g_signal_connect_swapped(f->connection, "ready", G_CALLBACK(count), &f->ready);
     g_signal_connect_swapped(f->connection, "gateway-changed", G_CALLBACK(count), &f->changed);
     g_signal_connect(f->connection, "failed", G_CALLBACK(count_failure), &f->failed);
@@ -184,6 +184,39 @@ static void test_failed(Fixture *f, gconstpointer endpoint)
     g_assert_nonnull(g_strstr_len(captured->str, -1, "“office” failed: the sky fell"));
 }
 
+/* NetworkManager's own timeout, if the profile has one, must not be the first to expire. */
+static void test_deadline(void)
+{
+    g_assert_cmpuint(choose_deadline(0), ==, 18);
+    g_assert_cmpuint(choose_deadline(60), ==, 18);
+    g_assert_cmpuint(choose_deadline(20), ==, 18);
+    g_assert_cmpuint(choose_deadline(19), ==, 17);
+    g_assert_cmpuint(choose_deadline(3), ==, 1);
+    g_assert_cmpuint(choose_deadline(1), ==, 1);
+}
+
+static void test_duration(void)
+{
+    static const struct {
+        gint64 seconds;
+        const char *text;
+    } CASES[] = {
+        {0, "0 s"},
+        {59, "59 s"},
+        {60, "1 min 0 s"},
+        {3599, "59 min 59 s"},
+        {3600, "1 h 0 min"},
+        {86399, "23 h 59 min"},
+        {2 * 86400 + 5 * 3600, "2 d 5 h"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_autofree char *text = describe_duration(CASES[i].seconds * G_USEC_PER_SEC);
+
+        g_assert_cmpstr(text, ==, CASES[i].text);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -199,6 +232,8 @@ int main(int argc, char **argv)
     ADD("gateway", NULL, test_gateway);
     ADD("silent", NOWHERE, test_silent);
     ADD("failed", NULL, test_failed);
+    g_test_add_func("/service-connection/deadline", test_deadline);
+    g_test_add_func("/service-connection/duration", test_duration);
     int status = g_test_run();
     g_string_free(captured, TRUE);
     return status;
