@@ -111,13 +111,19 @@ void wg_device_set_private_key(WgDevice *device, const WgKey *key)
 
         wg_peer_clear_handshake(peer);
         wg_peer_update_static_shared(peer);
+        /* As somebody new we may ask at once (kernel: noise.c,
+         * wg_noise_expire_current_peer_keypairs). */
         peer->handshake_sent = G_MININT64;
         pthread_mutex_lock(&device->lock);
         wg_timers_handshake_dropped(&peer->timers);
         wg_keypairs_expire_locked(peer);
-        /* A keepalive that waited for our key can leave now (checklist 16). */
-        if (device->up && device->private_key && peer->timers.keepalive_interval > 0)
-            wg_peer_need_locked(peer, WG_WORK_KEEPALIVE);
+        if (device->up && device->private_key) {
+            /* What waited for our key can leave now; so can a keepalive (kernel: netlink.c). */
+            if (peer->timers.keepalive_interval > 0)
+                wg_peer_need_locked(peer, WG_WORK_KEEPALIVE);
+            else if (peer->staged.length > 0)
+                wg_peer_need_locked(peer, WG_WORK_FLUSH);
+        }
         pthread_mutex_unlock(&device->lock);
     }
     wg_device_wake(device);

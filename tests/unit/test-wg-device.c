@@ -465,6 +465,36 @@ static void test_private_key_change(void)
     converse(a, b);
 }
 
+/* The new identity asks at once, however lately the old one did, and whether it was answered. */
+static void test_private_key_change_at_once(void)
+{
+    PAIR;
+    WgKey new_private, new_public;
+    WgPeer *again;
+
+    wg_key_generate(&new_private);
+    wg_key_public(&new_public, &new_private);
+    again = wg_device_add_peer(b->device, &new_public);
+    converse(a, b);
+    allow(again, "10.0.0.1/32");
+    allow(again, "fd00::1/128");
+    wg_device_set_private_key(a->device, &new_private);
+    net_settle(net);
+    host_send(a, "10.0.0.1", "10.0.0.2", 60, 1);
+    g_assert_true(host_got(b, 60, 1));
+
+    /* An initiation that nobody answers. */
+    net_advance(net, WG_SECOND);
+    net_set_filter(net, drop_all, NULL);
+    wg_device_set_private_key(a->device, &a->private_key);
+    net_settle(net);
+    host_send(a, "10.0.0.1", "10.0.0.2", 60, 2);
+    net_set_filter(net, NULL, NULL);
+    wg_device_set_private_key(a->device, &new_private);
+    net_settle(net);
+    g_assert_true(host_got(b, 60, 2));
+}
+
 /* What is sent to the old identity is not ours. */
 static void test_old_identity(void)
 {
@@ -555,6 +585,7 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-device/low-order-peer", test_low_order_peer);
     g_test_add_func("/wg-device/own-key", test_own_key);
     g_test_add_func("/wg-device/private-key-change", test_private_key_change);
+    g_test_add_func("/wg-device/private-key-change-at-once", test_private_key_change_at_once);
     g_test_add_func("/wg-device/old-identity", test_old_identity);
     g_test_add_func("/wg-device/no-private-key", test_no_private_key);
     g_test_add_func("/wg-device/indices", test_indices);
