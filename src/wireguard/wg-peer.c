@@ -89,13 +89,18 @@ gboolean wg_endpoint_equal(const WgEndpoint *a, const WgEndpoint *b)
 
 void wg_peer_set_endpoint(WgPeer *peer, const WgEndpoint *endpoint)
 {
-    gboolean wake = FALSE;
+    gboolean wake = FALSE, first;
 
     pthread_mutex_lock(&peer->device->lock);
+    first = !wg_peer_has_endpoint_locked(peer);
     peer->endpoint = *endpoint;
     /* What asked for a handshake before there was an address gets it now. */
-    if (peer->device->up && wg_peer_has_endpoint_locked(peer) && peer->staged.length > 0)
-        wake = wg_peer_need_locked(peer, WG_WORK_FLUSH);
+    if (peer->device->up && wg_peer_has_endpoint_locked(peer)) {
+        if (first && peer->timers.keepalive_interval > 0)
+            wake = wg_peer_need_locked(peer, WG_WORK_KEEPALIVE);
+        else if (peer->staged.length > 0)
+            wake = wg_peer_need_locked(peer, WG_WORK_FLUSH);
+    }
     pthread_mutex_unlock(&peer->device->lock);
     if (wake)
         wg_device_wake(peer->device);

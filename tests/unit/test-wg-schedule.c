@@ -476,6 +476,22 @@ static void test_persistent_keepalive_starts(void)
     g_assert_cmpuint(a->sent[A_KEEPALIVE], ==, 2);
 }
 
+/* Nor does it wait when the address is what comes last. */
+static void test_persistent_keepalive_waits_for_endpoint(void)
+{
+    g_autoptr(Net) net = net_new();
+    Host *a = host_new(net, "192.0.2.1", 1001);
+    Host *b = host_new(net, "192.0.2.2", 1002);
+
+    host_add(b, a, "10.0.0.1/32", FALSE);
+    wg_peer_set_keepalive(host_add(a, b, "10.0.0.2/32", FALSE), 25);
+    net_advance(net, 10 * WG_SECOND);
+    g_assert_cmpuint(net->log->len, ==, 0);
+    wg_peer_set_endpoint(host_peer(a, b), &b->address);
+    net_settle(net);
+    g_assert_cmpuint(a->sent[A_KEEPALIVE], ==, 1);
+}
+
 /* Down and up again is a fresh start, however soon. */
 static void test_down_and_up(void)
 {
@@ -621,6 +637,8 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-schedule/persistent-keepalive-while-active",
                     test_persistent_keepalive_while_active);
     g_test_add_func("/wg-schedule/persistent-keepalive-starts", test_persistent_keepalive_starts);
+    g_test_add_func("/wg-schedule/persistent-keepalive-waits-for-endpoint",
+                    test_persistent_keepalive_waits_for_endpoint);
     g_test_add_func("/wg-schedule/down-and-up", test_down_and_up);
     g_test_add_func("/wg-schedule/down", test_down);
     g_test_add_func("/wg-schedule/bad-weather", test_bad_weather);
