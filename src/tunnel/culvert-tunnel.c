@@ -302,6 +302,7 @@ static void culvert_tunnel_init(CulvertTunnel *self)
     self->timer_source = g_unix_fd_source_new(self->timer_fd, G_IO_IN);
     g_source_set_callback(self->timer_source, G_SOURCE_FUNC(timer_expired), self, NULL);
     g_source_attach(self->timer_source, self->context);
+    self->routes = tunnel_routes_new(self);
 }
 
 void culvert_tunnel_stop(CulvertTunnel *self)
@@ -314,6 +315,7 @@ void culvert_tunnel_stop(CulvertTunnel *self)
     g_hash_table_remove_all(self->dialers);
     g_source_destroy(self->run_source);
     g_source_destroy(self->timer_source);
+    g_clear_pointer(&self->routes, tunnel_routes_free);
     culvert_tunnel_hang_up(self);
     tun = atomic_exchange(&self->tun, NULL);
     culvert_tun_free(tun);

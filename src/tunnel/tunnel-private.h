@@ -91,6 +91,14 @@ TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, const WgKey *public_key,
                                 const char *const *endpoints);
 void tunnel_dialer_free(TunnelDialer *dialer); /* stops it */
 
+/* ---- Routes (tunnel-routes.c) --------------------------------------------------------------- */
+
+typedef struct _TunnelRoutes TunnelRoutes;
+
+/* tunnel_routes_new: follows the routes until it is freed; NULL, with a message, if it cannot. */
+TunnelRoutes *tunnel_routes_new(CulvertTunnel *tunnel);
+void tunnel_routes_free(TunnelRoutes *routes);
+
 /* ---- The object ----------------------------------------------------------------------------- */
 
 struct _CulvertTunnel {
@@ -102,6 +110,7 @@ struct _CulvertTunnel {
     GSource *run_source; /* ready at once when woken */
     GSource *timer_source;
     int timer_fd;          /* CLOCK_BOOTTIME: GLib's own timers stop during suspend */
+    TunnelRoutes *routes;  /* NULL: not followed */
     GHashTable *dialers;   /* public key in base64 -> TunnelDialer */
     gint64 overload_until; /* under load at least until then */
     gint64 suspended;      /* time asleep since boot, when last looked at */

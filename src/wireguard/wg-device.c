@@ -146,6 +146,31 @@ void wg_device_set_mtu(WgDevice *device, guint mtu)
     pthread_mutex_unlock(&device->lock);
 }
 
+void wg_device_add_route_mtu(WgDevice *device, guint mtu)
+{
+    guint i = 0;
+
+    pthread_mutex_lock(&device->lock);
+    while (i < WG_ROUTE_MTUS_MAX && device->route_mtus[i] != 0 && device->route_mtus[i] < mtu)
+        i++;
+    if (mtu > 0 && i < WG_ROUTE_MTUS_MAX && device->route_mtus[i] != mtu) {
+        memmove(&device->route_mtus[i + 1], &device->route_mtus[i],
+                (WG_ROUTE_MTUS_MAX - 1 - i) * sizeof device->route_mtus[0]);
+        device->route_mtus[i] = mtu;
+    }
+    pthread_mutex_unlock(&device->lock);
+}
+
+guint wg_device_padding_bound_locked(const WgDevice *device, gsize len)
+{
+    /* Which route a packet took we do not see; but one with a smaller MTU it cannot be. */
+    for (guint i = 0; i < WG_ROUTE_MTUS_MAX && device->route_mtus[i] != 0; i++) {
+        if (len <= device->route_mtus[i])
+            return MIN(device->route_mtus[i], MAX(device->mtu, len));
+    }
+    return device->mtu;
+}
+
 /* ---- Peers ---------------------------------------------------------------------------------- */
 
 WgPeer *wg_device_add_peer(WgDevice *device, const WgKey *public_key)

@@ -121,6 +121,19 @@ gboolean wg_peer_set_endpoint_locked(WgPeer *peer, const WgEndpoint *endpoint)
     return moved && wg_peer_need_locked(peer, WG_WORK_MOVED);
 }
 
+void wg_peer_forget_local_address(WgPeer *peer, const WgEndpoint *seen)
+{
+    WgEndpoint *endpoint = &peer->endpoint;
+
+    pthread_mutex_lock(&peer->device->lock);
+    if (wg_endpoint_equal(endpoint, seen) && endpoint->local_ifindex == seen->local_ifindex &&
+        memcmp(&endpoint->local, &seen->local, sizeof seen->local) == 0) {
+        memset(&endpoint->local, 0, sizeof endpoint->local);
+        endpoint->local_ifindex = 0;
+    }
+    pthread_mutex_unlock(&peer->device->lock);
+}
+
 gboolean wg_peer_has_endpoint_locked(const WgPeer *peer)
 {
     return peer->endpoint.remote.any.sa_family != AF_UNSPEC;

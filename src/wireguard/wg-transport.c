@@ -97,7 +97,7 @@ WgVerdict wg_tx_begin(WgDevice *device, const guint8 *packet, gsize len, guint n
         verdict = WG_NO_ENDPOINT;
     } else {
         tx->peer = wg_peer_ref(peer);
-        tx->mtu = device->mtu;
+        tx->mtu = wg_device_padding_bound_locked(device, len);
         tx->endpoint = peer->endpoint;
         verdict = reserve_locked(peer, n, now, tx) ? WG_OK : WG_STAGED;
     }
@@ -197,9 +197,14 @@ void wg_tx_end(WgTx *tx, guint n_sent, gsize bytes, gint64 now)
 
 static gsize flush_one(WgPeer *peer, WgTx *tx, guint i, const WgStaged *staged)
 {
-    gsize size = wg_tx_sealed_size(tx, staged->len);
-    g_autofree guint8 *datagram = g_malloc(size);
+    g_autofree guint8 *datagram = NULL;
+    gsize size;
 
+    pthread_mutex_lock(&peer->device->lock);
+    tx->mtu = wg_device_padding_bound_locked(peer->device, staged->len);
+    pthread_mutex_unlock(&peer->device->lock);
+    size = wg_tx_sealed_size(tx, staged->len);
+    datagram = g_malloc(size);
     wg_tx_seal(tx, peer->device->aead, i, staged->data, staged->len, datagram);
     wg_device_push(peer->device, WG_OUTPUT_DATAGRAM, peer, &tx->endpoint, datagram, size, 0);
     return size;
@@ -234,7 +239,6 @@ void wg_transport_flush(WgPeer *peer, gint64 now)
     if (peer->staged.length > 0 && wg_peer_has_endpoint_locked(peer)) {
         if (reserve_locked(peer, peer->staged.length, now, &tx)) {
             tx.endpoint = peer->endpoint;
-            tx.mtu = device->mtu;
             staged = peer->staged;
             g_queue_init(&peer->staged);
         } else {

@@ -84,6 +84,10 @@ const WgKey *wg_device_get_public_key(WgDevice *device);
 /* wg_device_set_mtu: the inner interface's MTU in bytes, the upper bound of padding. [any] */
 void wg_device_set_mtu(WgDevice *device, guint mtu);
 
+/* wg_device_add_route_mtu: a route into the tunnel has this MTU, less than the interface's: a
+ * packet that fits it is not padded beyond it. [any] */
+void wg_device_add_route_mtu(WgDevice *device, guint mtu);
+
 /* wg_device_add_peer: the peer with this public key, made if it is new. NULL if the key is our
  * own. The device owns the peer. */
 WgPeer *wg_device_add_peer(WgDevice *device, const WgKey *public_key);
@@ -108,6 +112,9 @@ void wg_peer_get_endpoint(WgPeer *peer, WgEndpoint *endpoint); /* [any] */
 /* wg_device_clear_local_addresses: forget at which local addresses peers' datagrams arrived: the
  * sockets or the network changed. */
 void wg_device_clear_local_addresses(WgDevice *device);
+
+/* wg_peer_forget_local_address: the same for one peer, if its endpoint is still `seen`. */
+void wg_peer_forget_local_address(WgPeer *peer, const WgEndpoint *seen);
 
 /* wg_peer_set_keepalive: seconds between persistent keepalives, 0: off. Sends one at once when
  * turned on while up. */
