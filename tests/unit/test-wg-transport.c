@@ -103,6 +103,42 @@ static void test_statistics(void)
     g_assert_cmpuint(peer_stats(b, a).rx_bytes, ==, 1428);
 }
 
+static gsize wire_size(Host *a, gsize len)
+{
+    host_send(a, "10.0.0.1", "10.0.0.2", len, 1);
+    return net_last(a->net, a, WG_TYPE_DATA)->len - WG_DATA_OVERHEAD;
+}
+
+/* A packet that fits a route's MTU is not padded beyond that; one that does not, not beyond the
+ * interface's. */
+static void test_route_mtu(void)
+{
+    PAIR;
+
+    converse(a, b);
+    wg_device_set_mtu(a->device, 1300);
+    g_assert_cmpuint(wire_size(a, 1297), ==, 1300);
+    wg_device_add_route_mtu(a->device, 1299);
+    wg_device_add_route_mtu(a->device, 1500); /* more than the interface's */
+    wg_device_add_route_mtu(a->device, 1001);
+    wg_device_add_route_mtu(a->device, 1001);
+    g_assert_cmpuint(wire_size(a, 1297), ==, 1299);
+    g_assert_cmpuint(wire_size(a, 1299), ==, 1299);
+    g_assert_cmpuint(wire_size(a, 1300), ==, 1300);
+    g_assert_cmpuint(wire_size(a, 1001), ==, 1001);
+    g_assert_cmpuint(wire_size(a, 995), ==, 1001);
+    g_assert_cmpuint(wire_size(a, 1002), ==, 1008);
+    for (guint mtu = 1; mtu < 100; mtu++)
+        wg_device_add_route_mtu(a->device, mtu * 7);
+    g_assert_cmpuint(wire_size(a, 1300), ==, 1300);
+
+    /* Also what waits for a session. */
+    wg_device_add_route_mtu(a->device, 28);
+    wg_peer_drop_sessions(host_peer(a, b));
+    net_advance(net, 6 * WG_SECOND);
+    g_assert_cmpuint(wire_size(a, 28), ==, 28);
+}
+
 /* ---- Runs ----------------------------------------------------------------------------------- */
 
 /* Many packets under one permit, sealed in place, opened and judged together. */
@@ -374,6 +410,28 @@ static void test_local_address(void)
     g_assert_true(wg_endpoint_equal(&endpoint, &a->address));
 }
 
+/* Of one peer, if its endpoint is still what was looked at. */
+static void test_forget_local_address(void)
+{
+    PAIR;
+    WgPeer *peer = host_peer(b, a);
+    WgEndpoint known = a->address, other;
+
+    known.local.in4.s_addr = 0x01020304;
+    known.local_ifindex = 5;
+    wg_peer_set_endpoint(peer, &known);
+    other = known;
+    other.local_ifindex = 6;
+    wg_peer_forget_local_address(peer, &other);
+    wg_peer_get_endpoint(peer, &other);
+    g_assert_cmpint(other.local_ifindex, ==, 5);
+    wg_peer_forget_local_address(peer, &known);
+    wg_peer_get_endpoint(peer, &other);
+    g_assert_cmpint(other.local_ifindex, ==, 0);
+    g_assert_cmpuint(other.local.in4.s_addr, ==, 0);
+    g_assert_true(wg_endpoint_equal(&known, &other));
+}
+
 /* ---- What may pass -------------------------------------------------------------------------- */
 
 /* A peer may not speak for a part of its prefix that is another peer's. */
@@ -626,6 +684,7 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-transport/lengths", test_lengths);
     g_test_add_func("/wg-transport/padding", test_padding);
     g_test_add_func("/wg-transport/mtu-change", test_mtu_change);
+    g_test_add_func("/wg-transport/route-mtu", test_route_mtu);
     g_test_add_func("/wg-transport/format", test_format);
     g_test_add_func("/wg-transport/statistics", test_statistics);
     g_test_add_func("/wg-transport/run", test_run);
@@ -636,6 +695,7 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-transport/forged-counter", test_forged_counter);
     g_test_add_func("/wg-transport/roaming", test_roaming);
     g_test_add_func("/wg-transport/local-address", test_local_address);
+    g_test_add_func("/wg-transport/forget-local-address", test_forget_local_address);
     g_test_add_func("/wg-transport/source-check", test_source_check);
     g_test_add_func("/wg-transport/inner", test_inner);
     g_test_add_func("/wg-transport/outer-refusals", test_outer_refusals);
