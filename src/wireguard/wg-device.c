@@ -12,12 +12,23 @@
  * WG_DATA_OVERHEAD, as wg-quick(8) assumes. */
 #define DEFAULT_MTU 1420
 
-static guint key_hash(gconstpointer key)
+/* Keys come from everywhere: a gateway's customers must not be able to pick some that meet. */
+static guint8 hash_salt[WG_HASH_SIZE];
+
+static void make_hash_salt(void)
 {
+    wg_random(hash_salt, sizeof hash_salt);
+}
+
+guint wg_device_key_hash(gconstpointer key)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    guint8 mac[WG_MAC_SIZE];
     guint hash;
 
-    /* Public keys are chosen by administrators, not by strangers: any 4 bytes will do. */
-    memcpy(&hash, key, sizeof hash);
+    pthread_once(&once, make_hash_salt);
+    wg_mac(mac, hash_salt, sizeof hash_salt, key, WG_KEY_SIZE, NULL, 0);
+    memcpy(&hash, mac, sizeof hash);
     return hash;
 }
 
@@ -34,7 +45,7 @@ WgDevice *wg_device_new(WgWakeFunc wake, gpointer user_data)
     device->wake_data = user_data;
     device->limiter = wg_ratelimiter_new();
     device->peers = g_ptr_array_new();
-    device->peers_by_key = g_hash_table_new(key_hash, key_equal);
+    device->peers_by_key = g_hash_table_new(wg_device_key_hash, key_equal);
     g_queue_init(&device->output);
     device->aead = wg_aead_new();
     pthread_mutex_init(&device->lock, NULL);

@@ -196,6 +196,9 @@ struct _WgDevice {
     WgDeviceStats stats;
 };
 
+/* wg_device_key_hash: of a WgKey, not to be foreseen; the same within one process. */
+guint wg_device_key_hash(gconstpointer key);
+
 /* wg_device_wake: calls the owner; without the lock. */
 void wg_device_wake(WgDevice *device);
 

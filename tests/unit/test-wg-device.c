@@ -531,6 +531,29 @@ static void test_no_private_key(void)
     g_assert_true(host_got(a, 60, 1));
 }
 
+/* Public keys are found by a hash of all their bytes, with a secret of the process's own. */
+static void test_key_hash(void)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+    WgKey key = {{0}};
+    guint8 digest[WG_HASH_SIZE];
+    guint32 plain;
+
+    for (guint i = 0; i < WG_KEY_SIZE * 8; i++) {
+        memset(&key, 0, sizeof key);
+        key.bytes[i / 8] = (guint8) (1u << (i % 8));
+        g_assert_cmpuint(wg_device_key_hash(&key), ==, wg_device_key_hash(&key));
+        g_hash_table_add(seen, GUINT_TO_POINTER(wg_device_key_hash(&key)));
+    }
+    g_assert_cmpuint(g_hash_table_size(seen), >=, WG_KEY_SIZE * 8 - 1);
+    /* Without the secret it would be one of these. */
+    memcpy(&plain, key.bytes + WG_KEY_SIZE - 4, sizeof plain);
+    g_assert_cmpuint(wg_device_key_hash(&key), !=, plain);
+    wg_hash(digest, &key, sizeof key, NULL, 0);
+    memcpy(&plain, digest, sizeof plain);
+    g_assert_cmpuint(wg_device_key_hash(&key), !=, plain);
+}
+
 /* Receiver indices are not reused while in use, and nobody can tell the next. */
 static void test_indices(void)
 {
@@ -588,6 +611,7 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-device/private-key-change-at-once", test_private_key_change_at_once);
     g_test_add_func("/wg-device/old-identity", test_old_identity);
     g_test_add_func("/wg-device/no-private-key", test_no_private_key);
+    g_test_add_func("/wg-device/key-hash", test_key_hash);
     g_test_add_func("/wg-device/indices", test_indices);
     return g_test_run();
 }
