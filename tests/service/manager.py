@@ -3,6 +3,7 @@
 service as NetworkManager does, calls it and hears its signals."""
 
 import os
+import signal
 import time
 import uuid
 
@@ -102,6 +103,7 @@ class Service:
             PROGRAM, *(options if name else ("--bus-name", self.name, *options)),
             log=self.log_name,
             env={"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+                 "G_SLICE": "always-malloc",  # else leaks in GLib's own allocator are not seen
                  "G_DEBUG": "fatal-criticals", **(env or {})})
         owner = iterate(self._owner, f"{self.name} to appear: {self.log()}")
         self.pid = (set(computer.pids("nm-culvert-service")) - before).pop()
@@ -182,10 +184,15 @@ class Service:
         return self.process.returncode
 
     def close(self):
+        """Ends the process if it still runs. However it ended, unless killed, it ended well."""
         if self.process.poll() is None:
             self.computer.stop(self.process)
         if not self.bus.is_closed():
             self.bus.close_sync(None)
+        log = self.log()
+        # nsenter ends as its child did; a shell would say 128 and the number of the signal.
+        assert self.process.returncode in (0, -signal.SIGKILL, 128 + signal.SIGKILL), log
+        assert "Sanitizer" not in log and "runtime error" not in log, log
 
 
 def types(dictionary):
