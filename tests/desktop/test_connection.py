@@ -7,7 +7,7 @@ import re
 import pytest
 
 from conftest import INSIDE
-from lab import KeyPair, generate_psk
+from lab import KeyPair, generate_psk, wait_for
 from lab.transfer import transfer
 
 MEBIBYTE = 1 << 20
@@ -120,6 +120,35 @@ def test_mtu(network, mtu, expected):
     assert f" mtu {expected} " in network.desktop.output("ip", "link", "show", "culvert0")
     # The largest packet passes whole, in a datagram that is not fragmented.
     assert network.desktop.succeeds("ping", "-c1", "-w5", "-Mdo", f"-s{expected - 28}", "10.8.0.1")
+
+
+def test_firewall_mark(network):
+    """Each encrypted packet carries it, so that a firewall or a routing rule can tell them."""
+    network.add(network.conf(network.office, FwMark="0x51"))
+    network.desktop.sh("nft add table inet lab\n"
+                       "nft 'add chain inet lab out { type filter hook output priority 0; }'\n"
+                       "nft add rule inet lab out udp dport 51820 meta mark 0x51 counter\n"
+                       "nft add rule inet lab out udp dport 51820 meta mark != 0x51 counter")
+    try:
+        network.up()
+        assert network.ping("10.8.0.1", count=3)
+        rules = network.desktop.output("nft", "list", "chain", "inet", "lab", "out")
+        marked, unmarked = map(int, re.findall(r"counter packets (\d+)", rules))
+        assert marked >= 4 and unmarked == 0  # a handshake and three packets
+    finally:
+        network.desktop.run("nft", "delete", "table", "inet", "lab")
+
+
+def test_persistent_keepalive(network):
+    """The gateway hears from us although there is no traffic."""
+    network.add(network.conf(network.office, keepalive=1))
+    network.up()
+    (received, _sent), = network.office.show("transfer").values()
+
+    def three_more():  # of 32 bytes each
+        (now, _sent), = network.office.show("transfer").values()
+        return int(now) >= int(received) + 3 * 32
+    wait_for(three_more, "three keepalives", 8)
 
 
 def test_device_of_a_chosen_name(network):
