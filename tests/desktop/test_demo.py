@@ -52,14 +52,22 @@ def test_every_step_holds(temporary, more, peer):
     assert os.listdir(temporary) == []
 
 
-@pytest.mark.parametrize("how, status", [("int", "130"), ("term", "143")])
-def test_interrupted_it_leaves_nothing(temporary, how, status):
+# What is shown last before the interruption: of a VPN that comes up, and of each part of the set-up.
+@pytest.mark.parametrize("how, status, shown", [
+    ("int", "130", "connection up"),
+    ("term", "143", "connection up"),
+    ("int", "130", "Culvert: a desktop and a gateway"),
+    ("int", "130", "Built"),
+    ("int", "130", "The gateway runs"),
+    ("int", "130", "The desktop runs"),
+])
+def test_interrupted_it_leaves_nothing(temporary, how, status, shown):
     machine = Machine(*arguments(), env=environment(temporary))
     try:
         before = machine.state()
-        while "connection up" not in machine.process.stderr.readline():
+        while shown not in machine.process.stderr.readline():
             pass
-        assert int(machine.ask("processes")) > 5
+        assert int(machine.ask("processes")) > (5 if "up" in shown else 0)
         assert machine.state() == before
         machine.ask(how)
         assert machine.ask("wait") == status
@@ -77,6 +85,38 @@ def test_a_step_that_breaks_is_told(temporary):
     assert result.returncode == 1
     assert "✗ Built" in result.stdout and "The logs are in " in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
+
+
+# The demo, with a gateway that dies at some point.
+BREAKS = """
+import sys
+from lab import demo
+
+def dies_first(step):
+    def steps(self):
+        self.gateway.stop_wireguard()
+        step(self)
+    return steps
+
+setattr(demo.Demo, "{step}", dies_first(demo.Demo.{step}))
+sys.exit(demo.main())
+"""
+
+
+@pytest.mark.parametrize("step, broken", [
+    ("connect", "Up: the gateway answered"),
+    ("use", "IPv4 and IPv6 go through the tunnel"),
+])
+def test_a_gateway_that_dies_is_told(temporary, step, broken):
+    """The step that it breaks gets a cross, and the exit status says so."""
+    result = subprocess.run(
+        ["/usr/bin/python3", "-c", BREAKS.format(step=step), *arguments()[1:]],
+        env=environment(temporary, PYTHONPATH=TESTS), capture_output=True, text=True, check=False,
+        timeout=60)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert f"✗ {broken}" in result.stdout and "All of it held." not in result.stdout
+    assert result.stdout.count("✗") == 1
+    assert "The log of nm-culvert-service:" in result.stdout
 
 
 def test_shell_has_the_vpn_up(temporary):
