@@ -197,6 +197,16 @@ static void on_attempt(CulvertTunnel *tunnel, const char *peer, const char *name
     follow_gateway(self, peer, endpoint);
 }
 
+static void on_unsent(CulvertTunnel *tunnel, const char *peer, GInetSocketAddress *endpoint,
+                      const GError *error, gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+    g_autofree char *where = culvert_attempts_endpoint_to_string(endpoint);
+
+    culvert_attempts_unsent(self->attempts, endpoint, error);
+    g_info("Nothing could be sent to %s: %s", where, error->message);
+}
+
 static void on_handshake(CulvertTunnel *tunnel, const char *peer, GInetSocketAddress *endpoint,
                          gpointer user_data)
 {
@@ -308,6 +318,7 @@ static void make_tunnel(CulvertConnection *self)
 {
     self->tunnel = culvert_tunnel_new();
     g_signal_connect(self->tunnel, "attempt", G_CALLBACK(on_attempt), self);
+    g_signal_connect(self->tunnel, "unsent", G_CALLBACK(on_unsent), self);
     g_signal_connect(self->tunnel, "handshake", G_CALLBACK(on_handshake), self);
     g_signal_connect(self->tunnel, "silent", G_CALLBACK(on_silent), self);
     g_signal_connect(self->tunnel, "endpoint-changed", G_CALLBACK(on_endpoint_changed), self);

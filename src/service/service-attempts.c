@@ -14,6 +14,7 @@ typedef struct {
     char *endpoint; /* NULL: the name could not be resolved */
     char *reason;   /* why not, the last time */
     guint count;
+    gboolean unsent; /* the last time nothing left this computer, for that reason */
 } Attempt;
 
 struct _CulvertAttempts {
@@ -75,6 +76,7 @@ guint culvert_attempts_add(CulvertAttempts *self, const char *name, GInetSocketA
 
     if (!attempt)
         return G_MAXUINT;
+    attempt->unsent = FALSE;
     if (error) {
         g_free(attempt->reason);
         attempt->reason = g_strdup(error->message);
@@ -82,22 +84,48 @@ guint culvert_attempts_add(CulvertAttempts *self, const char *name, GInetSocketA
     return ++attempt->count;
 }
 
-/* If nothing was ever sent, no key can be to blame. */
-static gboolean reached_network(const CulvertAttempts *self)
+void culvert_attempts_unsent(CulvertAttempts *self, GInetSocketAddress *endpoint,
+                             const GError *error)
 {
+    g_autofree char *text = culvert_attempts_endpoint_to_string(endpoint);
+
+    for (guint i = 0; i < self->attempts->len; i++) {
+        Attempt *attempt = g_ptr_array_index(self->attempts, i);
+
+        if (g_strcmp0(attempt->endpoint, text) != 0)
+            continue;
+        attempt->unsent = TRUE;
+        g_free(attempt->reason);
+        attempt->reason = g_strdup(error->message);
+    }
+}
+
+typedef enum {
+    RESOLVED_NOTHING, /* no name has an address */
+    SENT_NOTHING,     /* nothing left this computer */
+    SENT_SOMETHING,   /* only then a key can be to blame */
+} Reach;
+
+static Reach find_reach(const CulvertAttempts *self)
+{
+    Reach reach = RESOLVED_NOTHING;
+
     for (guint i = 0; i < self->attempts->len; i++) {
         const Attempt *attempt = g_ptr_array_index(self->attempts, i);
 
         if (attempt->endpoint)
-            return TRUE;
+            reach = MAX(reach, attempt->unsent ? SENT_NOTHING : SENT_SOMETHING);
     }
-    return FALSE;
+    return reach;
 }
 
-static char *describe(const Attempt *attempt, const char *outcome)
+static char *describe(const Attempt *attempt, const char *answer)
 {
     g_autofree char *times =
         attempt->count == 1 ? g_strdup("once") : g_strdup_printf("%u times", attempt->count);
+    g_autofree char *outcome = attempt->unsent
+                                   ? g_strdup_printf("could not be sent: %s", attempt->reason)
+                                   : g_strdup(answer);
 
     if (!attempt->endpoint)
         return g_strdup_printf("“%s”: the name could not be resolved, tried %s: %s", attempt->name,
@@ -108,8 +136,28 @@ static char *describe(const Attempt *attempt, const char *outcome)
                            outcome);
 }
 
-static void add_likely_causes(GPtrArray *report, gboolean answered)
+static void add_lines(GPtrArray *report, const char *const *lines)
 {
+    for (; *lines; lines++)
+        g_ptr_array_add(report, g_strdup(*lines));
+}
+
+static void add_likely_causes(GPtrArray *report, Reach reach, gboolean answered)
+{
+    static const char *const UNRESOLVED[] = {
+        "Likely causes:",
+        "- the name is misspelt",
+        "- this network's DNS server cannot be reached, or does not know the name",
+        NULL,
+    };
+    static const char *const UNSENT[] = {
+        "Likely causes:",
+        "- this computer is not connected to a network that leads there: an IPv6 address needs "
+        "IPv6 here, too",
+        "- a firewall on this computer forbids it",
+        NULL,
+    };
+
     /* A gateway answers an initiation that its own and our public key fit; the preshared key is
      * part of the answer only (WireGuard paper, 5.4.3). */
     static const char *const ANSWERED[] = {
@@ -126,32 +174,31 @@ static void add_likely_causes(GPtrArray *report, gboolean answered)
         NULL,
     };
 
-    for (const char *const *line = answered ? ANSWERED : SILENT; *line; line++)
-        g_ptr_array_add(report, g_strdup(*line));
+    if (reach == RESOLVED_NOTHING)
+        add_lines(report, UNRESOLVED);
+    else if (reach == SENT_NOTHING)
+        add_lines(report, UNSENT);
+    else
+        add_lines(report, answered ? ANSWERED : SILENT);
 }
 
 GPtrArray *culvert_attempts_report(const CulvertAttempts *self, const char *public_key,
                                    guint16 listen_port, gboolean answered)
 {
     GPtrArray *report = g_ptr_array_new_with_free_func(g_free);
+    Reach reach = find_reach(self);
 
     for (guint i = 0; i < self->attempts->len; i++)
         g_ptr_array_add(report, describe(g_ptr_array_index(self->attempts, i),
                                          answered ? "no valid answer" : "no answer"));
-    if (self->attempts->len == 0) {
+    if (self->attempts->len == 0)
         g_ptr_array_add(report, g_strdup_printf("No peer has an endpoint: this computer waited to "
                                                 "be called on UDP port %u, and nobody did. Give "
                                                 "the gateway's peer an endpoint",
                                                 listen_port));
-    } else if (!reached_network(self)) {
-        g_ptr_array_add(report, g_strdup("Likely causes:"));
-        g_ptr_array_add(report, g_strdup("- the name is misspelt"));
-        g_ptr_array_add(report, g_strdup("- this network's DNS server cannot be reached, or does "
-                                         "not know the name"));
-        return report;
-    } else {
-        add_likely_causes(report, answered);
-    }
-    g_ptr_array_add(report, g_strdup_printf("This computer's public key is %s", public_key));
+    else
+        add_likely_causes(report, reach, answered);
+    if (self->attempts->len == 0 || reach == SENT_SOMETHING)
+        g_ptr_array_add(report, g_strdup_printf("This computer's public key is %s", public_key));
     return report;
 }

@@ -22,6 +22,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CulvertAttempts, culvert_attempts_free)
 guint culvert_attempts_add(CulvertAttempts *self, const char *name, GInetSocketAddress *endpoint,
                            const GError *error);
 
+/* culvert_attempts_unsent: what was to be sent to `endpoint` could not leave this computer, because
+ * of `error`. */
+void culvert_attempts_unsent(CulvertAttempts *self, GInetSocketAddress *endpoint,
+                             const GError *error);
+
 /* culvert_attempts_report: why no gateway answered, in sentences: a line for each endpoint and each
  * name that could not be resolved, in the order of their first attempt, then the likely causes.
  * `public_key` is this computer's, in base64, and `listen_port` its UDP port; `answered`: answers

@@ -2,6 +2,7 @@
 """What a person meets when something is wrong: the activation fails in time, the log says what
 was tried and what to do, and nothing stays behind."""
 
+import contextlib
 import os
 import re
 import signal
@@ -93,6 +94,42 @@ def test_name_that_does_not_resolve(network):
 def test_name_of_a_gateway(network):
     network.add(network.conf(network.office, endpoint="gateway.example:51820"))
     network.up()
+    assert network.ping("10.8.0.1")
+
+
+@contextlib.contextmanager
+def filtered(host, hook, rule):
+    """Meanwhile the rule, of nft(8), is applied to what leaves (output) or reaches (input) the
+    host."""
+    host.sh("nft add table inet filtered\n"
+            f"nft 'add chain inet filtered c {{ type filter hook {hook} priority 0; }}'\n"
+            f"nft add rule inet filtered c {rule}")
+    try:
+        yield
+    finally:
+        host.run("nft", "delete", "table", "inet", "filtered")
+
+
+def test_no_route_to_the_gateway(network):
+    """Nothing leaves this computer: neither the gateway nor a key is blamed."""
+    network.add(network.conf(network.office, endpoint="[2001:db8:2::2]:51820"))
+    with filtered(network.desktop, "output",
+                  "ip6 daddr 2001:db8:2::2 reject with icmpv6 type no-route"):
+        fails_to_come_up(network)
+    assert "could not be sent: " in network.journal()
+    assert "the public key in the profile" not in network.journal()
+
+
+def test_silent_dns_server(network):
+    """A DNS server that says nothing: the log says that, and a second endpoint is tried."""
+    network.add(network.conf(network.office, endpoint="vpn.example.org:51820"))
+    with filtered(network.router, "input", "udp dport 53 drop"):
+        fails_to_come_up(network)
+        assert "“vpn.example.org:51820”: the name could not be resolved" in network.journal()
+        assert "No DNS server answered within" in network.journal()
+        network.desktop.nmcli("connection", "modify", "office", "+vpn.data",
+                              "endpoint=vpn.example.org:51820;198.51.2.2:51820")
+        network.up()
     assert network.ping("10.8.0.1")
 
 

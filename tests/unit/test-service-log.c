@@ -111,6 +111,30 @@ static void test_unresolved(void)
     g_assert_cmpstr(line(report, 2), ==, "- the name is misspelt");
 }
 
+/* No route: neither gateway nor keys are to blame. */
+static void test_unsent(void)
+{
+    g_autoptr(CulvertAttempts) attempts = culvert_attempts_new();
+    g_autoptr(GInetSocketAddress) four = endpoint("192.0.2.1");
+    g_autoptr(GInetSocketAddress) six = endpoint("2001:db8::1");
+    g_autoptr(GError) error = g_error_new(G_IO_ERROR, 0, "Network is unreachable");
+    g_autoptr(GPtrArray) alone = NULL;
+    g_autoptr(GPtrArray) both = NULL;
+
+    culvert_attempts_add(attempts, "[2001:db8::1]:51820", six, NULL);
+    culvert_attempts_unsent(attempts, six, error);
+    alone = culvert_attempts_report(attempts, "KEY=", 1234, FALSE);
+    g_assert_cmpuint(alone->len, ==, 4);
+    g_assert_cmpstr(line(alone, 0), ==,
+                    "[2001:db8::1]:51820: tried once, could not be sent: Network is unreachable");
+    g_assert_true(g_str_has_prefix(line(alone, 2), "- this computer is not connected"));
+
+    culvert_attempts_add(attempts, "192.0.2.1:51820", four, NULL);
+    both = culvert_attempts_report(attempts, "KEY=", 1234, FALSE);
+    g_assert_cmpstr(line(both, 1), ==, "192.0.2.1:51820: tried once, no answer");
+    g_assert_nonnull(strstr(line(both, 2), "WireGuard is silent"));
+}
+
 static void test_no_endpoint(void)
 {
     g_autoptr(CulvertAttempts) attempts = culvert_attempts_new();
@@ -130,6 +154,7 @@ int main(int argc, char **argv)
     g_test_add_func("/service-attempts/silent", test_silent);
     g_test_add_func("/service-attempts/wrong-preshared-key", test_wrong_preshared_key);
     g_test_add_func("/service-attempts/unresolved", test_unresolved);
+    g_test_add_func("/service-attempts/unsent", test_unsent);
     g_test_add_func("/service-attempts/no-endpoint", test_no_endpoint);
     return g_test_run();
 }
