@@ -135,7 +135,7 @@ static void test_down(void)
 
 static void test_stop(void)
 {
-    PLAY({0, START, .next = NONE}, {0, SET_KEEPALIVE, 25, WG_DUE_KEEPALIVE, 25},
+    PLAY({0, START, .next = NONE}, {0, SET_KEEPALIVE, 25, WG_DUE_KEEPALIVE, 25, 0},
          {0, INITIATION_SENT, .next = 5, .slack = JITTER}, {0.1, RESPONSE_RECEIVED, .next = 25.1},
          {0.1, DATA_RECEIVED, .next = 10.1}, {0.1, STOP, .next = NONE},
          {1000, EXPIRE, .next = NONE});
@@ -300,16 +300,16 @@ static void test_passive_keepalive_once(void)
 /* N seconds after anything authentic in either direction. */
 static void test_persistent_keepalive(void)
 {
-    PLAY({0, START, .next = NONE}, {1, SET_KEEPALIVE, 25, WG_DUE_KEEPALIVE, 26},
+    PLAY({0, START, .next = NONE}, {1, SET_KEEPALIVE, 25, WG_DUE_KEEPALIVE, 26, 0},
          {26, EXPIRE, .due = WG_DUE_KEEPALIVE, .next = 51}, {26.5, KEEPALIVE_SENT, .next = 51.5},
          {40, KEEPALIVE_RECEIVED, .next = 65}, {50, DATA_RECEIVED, .next = 60},
          {51, DATA_SENT, .next = 66, .slack = JITTER}, {51.1, KEEPALIVE_RECEIVED, .next = 76.1},
          {60, EXPIRE, .next = 76.1}, {61, INITIATION_SENT, .next = 66, .slack = JITTER},
          {61, RESPONSE_RECEIVED, .next = 86}, {86, EXPIRE, .due = WG_DUE_KEEPALIVE, .next = 111});
     /* Turned on, changed, off. */
-    PLAY({0, START, .next = NONE}, {0, SET_KEEPALIVE, 10, WG_DUE_KEEPALIVE, 10},
+    PLAY({0, START, .next = NONE}, {0, SET_KEEPALIVE, 10, WG_DUE_KEEPALIVE, 10, 0},
          {1, SET_KEEPALIVE, 20, .next = 21}, {2, SET_KEEPALIVE, 0, .next = NONE},
-         {3, KEEPALIVE_SENT, .next = NONE}, {4, SET_KEEPALIVE, 65535, WG_DUE_KEEPALIVE, 65539});
+         {3, KEEPALIVE_SENT, .next = NONE}, {4, SET_KEEPALIVE, 65535, WG_DUE_KEEPALIVE, 65539, 0});
     /* At once when the interface comes up. */
     PLAY({0, SET_KEEPALIVE, 25, .next = NONE}, {7, START, .next = 7},
          {7, EXPIRE, .due = WG_DUE_KEEPALIVE, .next = 32});
@@ -327,7 +327,7 @@ static void test_zero_keys(void)
 /* All that is due comes at once, after a suspend for instance. */
 static void test_all_at_once(void)
 {
-    PLAY({0, START, .next = NONE}, {0, SET_KEEPALIVE, 25, WG_DUE_KEEPALIVE, 25},
+    PLAY({0, START, .next = NONE}, {0, SET_KEEPALIVE, 25, WG_DUE_KEEPALIVE, 25, 0},
          {0, SESSION_DERIVED, .next = 25}, {0, DATA_SENT, .next = 15, .slack = JITTER},
          {0, DATA_RECEIVED, .next = 10}, {0, DATA_SENT, .next = 15, .slack = JITTER},
          {0, INITIATION_SENT, .next = 5, .slack = JITTER},
