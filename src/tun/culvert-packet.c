@@ -124,6 +124,72 @@ gboolean culvert_packet_is_udp_to(const guint8 *packet, gsize len, guint16 sourc
            get16(packet + header + 2) == port;
 }
 
+/* ---- Tunnels in the tunnel ------------------------------------------------------------------ */
+
+/* The four kinds of messages: types 1 to 4, three zero bytes, and their lengths (WireGuard paper,
+ * 5.4). */
+static gboolean is_tunnel_message(const guint8 *payload, gsize len)
+{
+    static const gsize sizes[] = {[1] = 148, [2] = 92, [3] = 64};
+
+    if (len < 32 || payload[1] != 0 || payload[2] != 0 || payload[3] != 0)
+        return FALSE;
+    return payload[0] == 4 || (payload[0] >= 1 && payload[0] <= 3 && len == sizes[payload[0]]);
+}
+
+typedef struct {
+    gsize udp;      /* where the UDP header is; 0: nowhere */
+    gboolean later; /* not the first fragment */
+} Udp;
+
+static Udp find_udp4(const guint8 *packet)
+{
+    Udp found = {0};
+
+    if (packet[9] != IPPROTO_UDP)
+        return found;
+    found.later = is_later_fragment(packet);
+    found.udp = ipv4_header_size(packet);
+    return found;
+}
+
+static Udp find_udp6(const guint8 *packet, gsize len)
+{
+    Udp found = {0};
+
+    if (packet[6] == IPPROTO_UDP) {
+        found.udp = IPV6_HEADER_SIZE;
+    } else if (packet[6] == IPPROTO_FRAGMENT && len >= IPV6_HEADER_SIZE + 8 &&
+               packet[IPV6_HEADER_SIZE] == IPPROTO_UDP) {
+        found.later = (get16(packet + IPV6_HEADER_SIZE + 2) & 0xfff8) != 0;
+        found.udp = IPV6_HEADER_SIZE + 8;
+    }
+    return found;
+}
+
+CulvertHops culvert_packet_outer_hops(const guint8 *packet, gsize len, guint8 *hop_limit)
+{
+    guint8 own = version(packet) == 4 ? packet[8] : packet[7];
+    Udp found = version(packet) == 4 ? find_udp4(packet) : find_udp6(packet, len);
+    gsize payload = found.udp + UDP_HEADER_SIZE;
+
+    if (found.udp == 0)
+        return CULVERT_HOPS_DEFAULT;
+    if (!found.later) {
+        /* By its UDP header, not by the packet: a first fragment has not all of it. */
+        if (len < payload + 4 ||
+            !is_tunnel_message(packet + payload,
+                               (gsize) get16(packet + found.udp + 4) - UDP_HEADER_SIZE))
+            return CULVERT_HOPS_DEFAULT;
+        if (own <= CULVERT_NESTING_COST)
+            return CULVERT_HOPS_USED_UP;
+    } else if (own <= CULVERT_NESTING_COST) {
+        return CULVERT_HOPS_DEFAULT;
+    }
+    *hop_limit = own - CULVERT_NESTING_COST;
+    return CULVERT_HOPS_LIMITED;
+}
+
 /* ---- Unreachable ---------------------------------------------------------------------------- */
 
 static gboolean is_icmp4_error(const guint8 *packet, gsize len)

@@ -29,6 +29,22 @@ void culvert_packet_mark_ce(guint8 *packet);
 gboolean culvert_packet_is_udp_to(const guint8 *packet, gsize len, guint16 source_port, int family,
                                   const guint8 *address, guint16 port);
 
+/* What a datagram that carries a packet says of its own way. */
+typedef enum {
+    CULVERT_HOPS_DEFAULT, /* the system's default hop limit */
+    CULVERT_HOPS_LIMITED, /* fewer: see `hop_limit` */
+    CULVERT_HOPS_USED_UP, /* a tunnel in a tunnel in a tunnel ...: a loop; to be dropped */
+} CulvertHops;
+
+/* culvert_packet_outer_hops: a packet that looks like a WireGuard message is a tunnel's in this
+ * tunnel, perhaps, by other tunnels, its own: then it would come back longer each time, and in
+ * pieces, ever more of them. So what carries it gets CULVERT_NESTING_COST less than its own hop
+ * limit (IPv4's TTL): after a handful of tunnels it is used up, as RFC 2473 (4.1.1, tunnel
+ * encapsulation limit) has it for other tunnels. Pieces of such packets (later fragments of UDP)
+ * cannot be told from others and are treated alike, but not dropped. */
+#define CULVERT_NESTING_COST 8
+CulvertHops culvert_packet_outer_hops(const guint8 *packet, gsize len, guint8 *hop_limit);
+
 /* The largest answer of culvert_packet_unreachable(): IPv6's minimum MTU (RFC 4443, 2.4 c). */
 #define CULVERT_UNREACHABLE_MAX 1280
 

@@ -171,7 +171,8 @@ static void send_output(CulvertTunnel *self, WgOutput *output)
     g_autofree guint8 *data = g_steal_pointer(&output->data);
     int errsv;
 
-    if (tunnel_sockets_send(&self->sockets, &output->endpoint, data, output->len, output->tos, 0))
+    if (tunnel_sockets_send(&self->sockets, &output->endpoint, data, output->len, output->tos, 0,
+                            0))
         return;
     errsv = errno;
     tunnel_count(&self->udp_send_dropped, 1);

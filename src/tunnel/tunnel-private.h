@@ -28,10 +28,11 @@ gboolean tunnel_sockets_set_fwmark(TunnelSockets *sockets, guint32 fwmark, GErro
 void tunnel_sockets_close(TunnelSockets *sockets);
 
 /* tunnel_sockets_send: one datagram, from the endpoint's local address if it has one that still
- * exists. `tos`: the outer DS field. `patience_ms`: how long to wait for room in the socket.
- * FALSE, and errno: it was not sent. */
+ * exists. `tos`: the outer DS field. `hop_limit`: 0 for the system's default. `patience_ms`: how
+ * long to wait for room in the socket. FALSE, and errno: it was not sent. */
 gboolean tunnel_sockets_send(const TunnelSockets *sockets, const WgEndpoint *endpoint,
-                             const guint8 *data, gsize len, guint8 tos, int patience_ms);
+                             const guint8 *data, gsize len, guint8 tos, guint8 hop_limit,
+                             int patience_ms);
 
 /* tunnel_sockets_receive: up to `n` datagrams without waiting. `buffers[i]` holds
  * TUNNEL_DATAGRAM_MAX bytes; lengths, sources and DS fields are filled in. Returns how many. */

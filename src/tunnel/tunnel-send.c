@@ -69,13 +69,13 @@ static gboolean is_own_datagram(const Sender *self, const WgTx *tx, const guint8
 }
 
 static gboolean seal_and_send(Sender *self, const WgTx *tx, const guint8 *packet, gsize len,
-                              gsize *size)
+                              guint8 hop_limit, gsize *size)
 {
     guint8 ecn = culvert_packet_outer_ecn(packet);
 
     *size = wg_tx_seal(tx, self->aead, 0, packet, len, self->buffer);
     if (tunnel_sockets_send(&self->tunnel->sockets, &tx->endpoint, self->buffer, *size, ecn,
-                            SEND_PATIENCE_MS))
+                            hop_limit, SEND_PATIENCE_MS))
         return TRUE;
     tunnel_count(&self->tunnel->udp_send_dropped, 1);
     return FALSE;
@@ -85,6 +85,7 @@ static void send_packet(Sender *self, gsize len, gint64 now)
 {
     const guint8 *packet = self->buffer + HEADROOM;
     gboolean sent = FALSE;
+    guint8 hop_limit = 0;
     gsize size = 0;
     WgVerdict verdict;
     WgTx tx;
@@ -94,10 +95,11 @@ static void send_packet(Sender *self, gsize len, gint64 now)
         answer_unreachable(self, packet, len, now);
     if (verdict != WG_OK && verdict != WG_STAGED)
         return; /* counted by the core */
-    if (is_own_datagram(self, &tx, packet, len))
+    if (is_own_datagram(self, &tx, packet, len) ||
+        culvert_packet_outer_hops(packet, len, &hop_limit) == CULVERT_HOPS_USED_UP)
         tunnel_count(&self->tunnel->looped, 1);
     else if (verdict == WG_OK)
-        sent = seal_and_send(self, &tx, packet, len, &size);
+        sent = seal_and_send(self, &tx, packet, len, hop_limit, &size);
     else
         wg_tx_stage(&tx, packet, len, now);
     wg_tx_end(&tx, sent ? 1 : 0, size, now);

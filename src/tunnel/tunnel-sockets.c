@@ -187,7 +187,7 @@ gboolean tunnel_endpoint_from_address(WgEndpoint *endpoint, GSocketAddress *addr
 
 typedef union {
     struct cmsghdr align;
-    guint8 bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
+    guint8 bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int))];
 } SendControl;
 
 static void add_control(struct msghdr *message, int level, int type, gconstpointer data, gsize size)
@@ -236,8 +236,18 @@ static void add_tos(struct msghdr *message, const WgEndpoint *endpoint, guint8 t
         add_control(message, IPPROTO_IP, IP_TOS, &value, sizeof value);
 }
 
+static void add_hop_limit(struct msghdr *message, const WgEndpoint *endpoint, guint8 hop_limit)
+{
+    int value = hop_limit;
+
+    if (endpoint->remote.any.sa_family == AF_INET6)
+        add_control(message, IPPROTO_IPV6, IPV6_HOPLIMIT, &value, sizeof value);
+    else
+        add_control(message, IPPROTO_IP, IP_TTL, &value, sizeof value);
+}
+
 static gboolean send_once(int fd, const WgEndpoint *endpoint, const guint8 *data, gsize len,
-                          guint8 tos, gboolean from_local)
+                          guint8 tos, guint8 hop_limit, gboolean from_local)
 {
     SendControl control = {0};
     struct iovec payload = {(gpointer) data, len};
@@ -254,6 +264,8 @@ static gboolean send_once(int fd, const WgEndpoint *endpoint, const guint8 *data
         add_local(&message, endpoint);
     if (tos != 0)
         add_tos(&message, endpoint, tos);
+    if (hop_limit != 0)
+        add_hop_limit(&message, endpoint, hop_limit);
     if (message.msg_controllen == 0)
         message.msg_control = NULL;
     do
@@ -263,7 +275,8 @@ static gboolean send_once(int fd, const WgEndpoint *endpoint, const guint8 *data
 }
 
 gboolean tunnel_sockets_send(const TunnelSockets *sockets, const WgEndpoint *endpoint,
-                             const guint8 *data, gsize len, guint8 tos, int patience_ms)
+                             const guint8 *data, gsize len, guint8 tos, guint8 hop_limit,
+                             int patience_ms)
 {
     GSocket *socket = endpoint->remote.any.sa_family == AF_INET6 ? sockets->v6 : sockets->v4;
     gboolean from_local = has_local(endpoint);
@@ -274,16 +287,17 @@ gboolean tunnel_sockets_send(const TunnelSockets *sockets, const WgEndpoint *end
         return FALSE;
     }
     fd = g_socket_get_fd(socket);
-    if (send_once(fd, endpoint, data, len, tos, from_local))
+    if (send_once(fd, endpoint, data, len, tos, hop_limit, from_local))
         return TRUE;
     if (errno == EAGAIN && patience_ms > 0) {
         struct pollfd room = {.fd = fd, .events = POLLOUT};
 
         poll(&room, 1, patience_ms);
-        return send_once(fd, endpoint, data, len, tos, from_local);
+        return send_once(fd, endpoint, data, len, tos, hop_limit, from_local);
     }
     /* The address that the peer last spoke to may be gone from this machine. */
-    return from_local && errno != EAGAIN && send_once(fd, endpoint, data, len, tos, FALSE);
+    return from_local && errno != EAGAIN &&
+           send_once(fd, endpoint, data, len, tos, hop_limit, FALSE);
 }
 
 /* ---- Receiving ------------------------------------------------------------------------------ */

@@ -394,10 +394,121 @@ static void test_cut_anywhere(void)
     }
 }
 
+/* ---- Tunnels in the tunnel ------------------------------------------------------------------ */
+
+/* A UDP datagram of this message type and payload length in an IP packet with this hop limit. */
+static guint8 *nested(guint version, guint8 hop_limit, guint8 type, guint16 payload, gsize *len)
+{
+    gsize header = version == 4 ? 20 : 40;
+    guint8 *packet = g_malloc0(header + 8 + payload);
+
+    packet[0] = (guint8) (version << 4 | (version == 4 ? 5 : 0));
+    packet[version == 4 ? 9 : 6] = IPPROTO_UDP;
+    packet[version == 4 ? 8 : 7] = hop_limit;
+    packet[header + 4] = (guint8) ((payload + 8) >> 8);
+    packet[header + 5] = (guint8) (payload + 8);
+    if (payload > 0)
+        packet[header + 8] = type;
+    *len = header + 8 + payload;
+    return packet;
+}
+
+static void test_nested(void)
+{
+    static const struct {
+        guint8 type;
+        guint16 payload;
+        gboolean is_message;
+    } cases[] = {
+        {1, 148, TRUE},  {2, 92, TRUE},   {3, 64, TRUE},  {4, 32, TRUE},     {4, 1452, TRUE},
+        {1, 147, FALSE}, {2, 148, FALSE}, {3, 32, FALSE}, {4, 31, FALSE},    {4, 0, FALSE},
+        {0, 148, FALSE}, {5, 148, FALSE}, {4, 3, FALSE},  {255, 148, FALSE},
+    };
+
+    for (guint version = 4; version <= 6; version += 2) {
+        for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+            gsize len;
+            guint8 hops = 99;
+            g_autofree guint8 *packet = nested(version, 64, cases[i].type, cases[i].payload, &len);
+
+            g_assert_cmpint(culvert_packet_outer_hops(packet, len, &hops), ==,
+                            cases[i].is_message ? CULVERT_HOPS_LIMITED : CULVERT_HOPS_DEFAULT);
+            g_assert_cmpuint(hops, ==, cases[i].is_message ? 64 - CULVERT_NESTING_COST : 99);
+            if (!cases[i].is_message)
+                continue;
+            packet[(version == 4 ? 20 : 40) + 8 + 2] = 1; /* a reserved bit */
+            g_assert_cmpint(culvert_packet_outer_hops(packet, len, &hops), ==,
+                            CULVERT_HOPS_DEFAULT);
+        }
+    }
+}
+
+static void test_nested_ends(void)
+{
+    for (guint version = 4; version <= 6; version += 2) {
+        guint8 hops = 64;
+        guint times = 0;
+        CulvertHops verdict;
+
+        do {
+            gsize len;
+            g_autofree guint8 *packet = nested(version, hops, 4, 64, &len);
+
+            verdict = culvert_packet_outer_hops(packet, len, &hops);
+            times++;
+        } while (verdict == CULVERT_HOPS_LIMITED);
+        g_assert_cmpint(verdict, ==, CULVERT_HOPS_USED_UP);
+        g_assert_cmpuint(times, ==, 64 / CULVERT_NESTING_COST);
+    }
+}
+
+/* Of a packet in pieces the first tells what it is; the others may be anything, and are not
+ * dropped. */
+static void test_nested_fragments(void)
+{
+    gsize len;
+    guint8 hops = 0;
+    g_autofree guint8 *packet = nested(4, 64, 4, 1452, &len);
+
+    packet[6] = 0x20; /* more fragments */
+    g_assert_cmpint(culvert_packet_outer_hops(packet, 600, &hops), ==, CULVERT_HOPS_LIMITED);
+    g_assert_cmpuint(hops, ==, 56);
+    g_assert_cmpint(culvert_packet_outer_hops(packet, 28, &hops), ==, CULVERT_HOPS_DEFAULT);
+
+    memset(packet + 20, 0xff, len - 20);
+    packet[7] = 100; /* a later one */
+    g_assert_cmpint(culvert_packet_outer_hops(packet, len, &hops), ==, CULVERT_HOPS_LIMITED);
+    packet[8] = CULVERT_NESTING_COST;
+    g_assert_cmpint(culvert_packet_outer_hops(packet, len, &hops), ==, CULVERT_HOPS_DEFAULT);
+    packet[8] = 64;
+    packet[9] = IPPROTO_TCP;
+    g_assert_cmpint(culvert_packet_outer_hops(packet, len, &hops), ==, CULVERT_HOPS_DEFAULT);
+
+    /* IPv6 has a header for it. */
+    g_autofree guint8 *wide = g_malloc0(40 + 8 + 8 + 64);
+
+    wide[0] = 0x60;
+    wide[6] = IPPROTO_FRAGMENT;
+    wide[7] = 64;
+    wide[40] = IPPROTO_UDP;
+    wide[43] = 1; /* more follow */
+    wide[48 + 4] = 1;
+    wide[48 + 8] = 4;
+    g_assert_cmpint(culvert_packet_outer_hops(wide, 120, &hops), ==, CULVERT_HOPS_LIMITED);
+    g_assert_cmpint(culvert_packet_outer_hops(wide, 47, &hops), ==, CULVERT_HOPS_DEFAULT);
+    wide[48 + 8] = 9;
+    g_assert_cmpint(culvert_packet_outer_hops(wide, 120, &hops), ==, CULVERT_HOPS_DEFAULT);
+    wide[42] = 1; /* not the first */
+    g_assert_cmpint(culvert_packet_outer_hops(wide, 120, &hops), ==, CULVERT_HOPS_LIMITED);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, func) g_test_add_func("/packet/" name, func)
+    ADD("nested", test_nested);
+    ADD("nested-ends", test_nested_ends);
+    ADD("nested-fragments", test_nested_fragments);
     ADD("ecn/encapsulate", test_encapsulate);
     ADD("ecn/decapsulate", test_decapsulate);
     ADD("ecn/checksum", test_mark_checksum);
