@@ -389,6 +389,7 @@ static void test_cut_anywhere(void)
             culvert_packet_is_udp_to(exact, cut, 0x1234, AF_INET, to4, 0x5678);
             culvert_packet_is_udp_to(exact, cut, 0x1234, AF_INET6, to6, 0x5678);
             culvert_packet_outer_ecn(exact);
+            culvert_packet_outer_hops(exact, cut, out);
             culvert_packet_mark_ce(exact);
         }
     }
