@@ -27,7 +27,7 @@ class Lab:
         self._temporary = tempfile.mkdtemp(prefix="culvert-lab-") if out is None else None
         self.out = str(out or self._temporary)
         os.makedirs(self.out, exist_ok=True)
-        for old in glob.glob(os.path.join(self.out, "*.log")):
+        for old in glob.glob(os.path.join(glob.escape(self.out), "*.log")):
             os.unlink(old)
         self.hosts = []
 
