@@ -4,6 +4,8 @@
  */
 #include "culvert-packet.h"
 
+#include "culvert-checksum.h"
+
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
@@ -37,24 +39,6 @@ static guint version(const guint8 *packet)
     return packet[0] >> 4;
 }
 
-/* ---- Checksums (RFC 1071) ------------------------------------------------------------------- */
-
-static guint32 add_words(guint32 sum, const guint8 *data, gsize len)
-{
-    for (gsize i = 0; i + 1 < len; i += 2)
-        sum += get16(data + i);
-    if (len % 2 != 0)
-        sum += (guint32) data[len - 1] << 8;
-    return sum;
-}
-
-static guint16 fold(guint32 sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (guint16) ~sum;
-}
-
 /* ---- ECN ------------------------------------------------------------------------------------ */
 
 /* IPv4 has the DS field in its second byte; IPv6 across its first two. */
@@ -82,7 +66,7 @@ void culvert_packet_mark_ce(guint8 *packet)
     guint32 sum = (guint16) ~get16(packet + 10) + (guint16) ~get16(packet);
 
     packet[1] |= CULVERT_ECN_CE;
-    put16(packet + 10, fold(sum + get16(packet)));
+    put16(packet + 10, culvert_checksum_fold(sum + get16(packet)));
 }
 
 /* ---- Ports ---------------------------------------------------------------------------------- */
@@ -234,11 +218,11 @@ static gsize unreachable4(const guint8 *packet, gsize len, guint8 *out)
     out[9] = IPPROTO_ICMP;
     memcpy(out + 12, packet + 16, 4);
     memcpy(out + 16, packet + 12, 4);
-    put16(out + 10, fold(add_words(0, out, IPV4_HEADER_SIZE)));
+    culvert_checksum_put(out + 10, culvert_checksum_add(0, out, IPV4_HEADER_SIZE));
     icmp[0] = ICMP_DEST_UNREACH;
     icmp[1] = ICMP_HOST_UNREACH;
     memcpy(icmp + ICMP_HEADER_SIZE, packet, quote);
-    put16(icmp + 2, fold(add_words(0, icmp, ICMP_HEADER_SIZE + quote)));
+    culvert_checksum_put(icmp + 2, culvert_checksum_add(0, icmp, ICMP_HEADER_SIZE + quote));
     return size;
 }
 
@@ -270,7 +254,7 @@ static gsize unreachable6(const guint8 *packet, gsize len, guint8 *out)
     gsize quote = MIN(len, ICMP6_QUOTE_MAX);
     gsize payload = ICMP_HEADER_SIZE + quote;
     guint8 *icmp = out + IPV6_HEADER_SIZE;
-    guint32 sum;
+    guint64 sum;
 
     memset(out, 0, IPV6_HEADER_SIZE + ICMP_HEADER_SIZE);
     out[0] = 0x60;
@@ -282,9 +266,8 @@ static gsize unreachable6(const guint8 *packet, gsize len, guint8 *out)
     icmp[0] = ICMP6_DST_UNREACH;
     icmp[1] = ICMP6_DST_UNREACH_ADDR;
     memcpy(icmp + ICMP_HEADER_SIZE, packet, quote);
-    /* The pseudo header (RFC 8200, 8.1): both addresses, length, next header. */
-    sum = add_words((guint32) payload + IPPROTO_ICMPV6, out + 8, 32);
-    put16(icmp + 2, fold(add_words(sum, icmp, payload)));
+    sum = culvert_checksum_pseudo(out, IPPROTO_ICMPV6, (guint16) payload);
+    culvert_checksum_put(icmp + 2, culvert_checksum_add(sum, icmp, payload));
     return IPV6_HEADER_SIZE + payload;
 }
 
