@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * packets.c: TCP and UDP packets for tests, made slowly.
+ */
+#include "packets.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+guint16 packets_checksum(const guint8 *data, gsize len)
+{
+    guint32 sum = 0;
+
+    for (gsize i = 0; i < len; i++) {
+        sum += i % 2 == 0 ? (guint32) data[i] << 8 : data[i];
+        if (sum > 0xffff)
+            sum -= 0xffff;
+    }
+    return (guint16) (0xffff - sum);
+}
+
+static void add8(GByteArray *out, guint value)
+{
+    guint8 byte = (guint8) value;
+
+    g_byte_array_append(out, &byte, 1);
+}
+
+static void add16(GByteArray *out, guint value)
+{
+    add8(out, value >> 8);
+    add8(out, value);
+}
+
+static void add32(GByteArray *out, guint32 value)
+{
+    add16(out, value >> 16);
+    add16(out, value);
+}
+
+static void add_many(GByteArray *out, const guint8 *data, gsize len)
+{
+    if (len > 0)
+        g_byte_array_append(out, data, (guint) len);
+}
+
+static void set16(GByteArray *out, gsize at, guint value)
+{
+    out->data[at] = (guint8) (value >> 8);
+    out->data[at + 1] = (guint8) value;
+}
+
+static void add_address(GByteArray *out, guint version, guint8 last)
+{
+    if (version == 4) {
+        add32(out, 0x0a000000 | last);
+        return;
+    }
+    add32(out, 0xfd000000);
+    add32(out, 0);
+    add32(out, 0);
+    add32(out, last);
+}
+
+gsize packets_transport(const Description *d)
+{
+    return (d->version == 4 ? 20 : 40) + d->n_ip_extra;
+}
+
+gsize packets_headers(const Description *d)
+{
+    return packets_transport(d) + (d->protocol == IPPROTO_TCP ? 20 + d->n_tcp_options : 8);
+}
+
+static void add_ip4(GByteArray *out, const Description *d)
+{
+    add8(out, 0x40 | (20 + d->n_ip_extra) / 4);
+    add8(out, d->tos);
+    add16(out, packets_headers(d) + d->size);
+    add16(out, d->id);
+    add16(out, d->fragment);
+    add8(out, d->ttl);
+    add8(out, d->protocol);
+    add16(out, 0);
+    add_address(out, 4, d->source);
+    add_address(out, 4, d->destination);
+    add_many(out, d->ip_extra, d->n_ip_extra);
+    set16(out, 10, packets_checksum(out->data, out->len));
+}
+
+static void add_ip6(GByteArray *out, const Description *d)
+{
+    add32(out, 6u << 28 | (guint32) d->tos << 20 | d->label);
+    add16(out, packets_headers(d) + d->size - 40);
+    add8(out, d->n_ip_extra > 0 ? d->first_extra : d->protocol);
+    add8(out, d->ttl);
+    add_address(out, 6, d->source);
+    add_address(out, 6, d->destination);
+    add_many(out, d->ip_extra, d->n_ip_extra);
+}
+
+static void add_tcp(GByteArray *out, const Description *d)
+{
+    add16(out, d->source_port);
+    add16(out, d->destination_port);
+    add32(out, d->sequence);
+    add32(out, d->acknowledgement);
+    add8(out, (20 + d->n_tcp_options) / 4 << 4 | d->reserved);
+    add8(out, d->flags);
+    add16(out, d->window);
+    add16(out, 0);
+    add16(out, d->urgent);
+    add_many(out, d->tcp_options, d->n_tcp_options);
+}
+
+static void add_udp(GByteArray *out, const Description *d)
+{
+    add16(out, d->source_port);
+    add16(out, d->destination_port);
+    add16(out, 8 + d->size);
+    add16(out, 0);
+}
+
+static GByteArray *pseudo_header(const Description *d)
+{
+    GByteArray *out = g_byte_array_new();
+
+    add_address(out, d->version, d->source);
+    add_address(out, d->version, d->destination);
+    add32(out, packets_headers(d) - packets_transport(d) + d->size);
+    add32(out, d->protocol);
+    return out;
+}
+
+guint16 packets_pseudo(const Description *d)
+{
+    g_autoptr(GByteArray) pseudo = pseudo_header(d);
+
+    return (guint16) ~packets_checksum(pseudo->data, pseudo->len);
+}
+
+static guint16 transport_checksum(const Description *d, const guint8 *transport, gsize len)
+{
+    g_autoptr(GByteArray) all = pseudo_header(d);
+    guint16 checksum;
+
+    add_many(all, transport, len);
+    checksum = packets_checksum(all->data, all->len);
+    return checksum == 0 && d->protocol == IPPROTO_UDP ? 0xffff : checksum;
+}
+
+GBytes *packets_build(const Description *d)
+{
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    gsize transport = packets_transport(d);
+
+    if (d->version == 4)
+        add_ip4(out, d);
+    else
+        add_ip6(out, d);
+    if (d->protocol == IPPROTO_TCP)
+        add_tcp(out, d);
+    else
+        add_udp(out, d);
+    add_many(out, d->payload, d->size);
+    if (!d->no_checksum)
+        set16(out, transport + (d->protocol == IPPROTO_TCP ? 16 : 6),
+              transport_checksum(d, out->data + transport, out->len - transport));
+    return g_bytes_new(out->data, out->len);
+}
+
+void packets_assert_equal(GBytes *a, GBytes *b)
+{
+    gsize len_a, len_b;
+    const guint8 *data_a = g_bytes_get_data(a, &len_a), *data_b = g_bytes_get_data(b, &len_b);
+
+    g_assert_cmpuint(len_a, ==, len_b);
+    for (gsize i = 0; i < len_a; i++) {
+        if (data_a[i] != data_b[i])
+            g_error("byte %" G_GSIZE_FORMAT ": %02x, %02x expected", i, data_a[i], data_b[i]);
+    }
+}

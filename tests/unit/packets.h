@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * packets.h: TCP and UDP packets for tests, made field by field from a description, and with a
+ * checksum that goes byte by byte. Shares no code with what is tested.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+    guint version; /* 4 or 6 */
+    guint8 protocol;
+    guint8 tos;
+    guint8 ttl;
+    guint16 id;                 /* IPv4 */
+    guint16 fragment;           /* IPv4: flags and offset, as they stand in the packet */
+    guint32 label;              /* IPv6: flow label */
+    guint8 source, destination; /* the last bytes of the addresses */
+    guint16 source_port, destination_port;
+    guint32 sequence, acknowledgement;
+    guint8 flags;
+    guint8 reserved; /* the four bits beside TCP's header length */
+    guint16 window, urgent;
+    const guint8 *ip_extra; /* IPv4 options, or IPv6 extension headers with a valid last one */
+    gsize n_ip_extra;
+    guint8 first_extra;        /* IPv6: the kind of the first extension header */
+    const guint8 *tcp_options; /* a multiple of four */
+    gsize n_tcp_options;
+    gboolean no_checksum; /* UDP */
+    const guint8 *payload;
+    gsize size;
+} Description;
+
+/* packets_checksum: RFC 1071, as a number. */
+guint16 packets_checksum(const guint8 *data, gsize len);
+
+/* packets_build: the packet; all lengths and checksums right. The caller owns it. Memory of exactly
+ * its size, so that a tool sees what goes beyond. */
+GBytes *packets_build(const Description *d);
+
+/* packets_headers: bytes before the payload; packets_transport: before the TCP or UDP header. */
+gsize packets_headers(const Description *d);
+gsize packets_transport(const Description *d);
+
+/* packets_pseudo: the sum of the pseudo header, folded, not complemented: what stands in the
+ * checksum field of a packet whose checksum is still to be computed. */
+guint16 packets_pseudo(const Description *d);
+
+/* packets_assert_equal: that both are the same bytes; says where they differ. */
+void packets_assert_equal(GBytes *a, GBytes *b);
