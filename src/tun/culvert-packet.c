@@ -5,16 +5,14 @@
 #include "culvert-packet.h"
 
 #include "culvert-checksum.h"
+#include "culvert-ip.h"
 
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
-#define IPV4_HEADER_SIZE 20
-#define IPV6_HEADER_SIZE 40
 #define ICMP_HEADER_SIZE 8
-#define UDP_HEADER_SIZE  8
 
 /* How much of the packet an ICMP error quotes: as much as fits 576 bytes (RFC 1812, 4.3.2.3), or
  * IPv6's minimum MTU. */
@@ -22,17 +20,6 @@
 #define ICMP6_QUOTE_MAX (CULVERT_UNREACHABLE_MAX - IPV6_HEADER_SIZE - ICMP_HEADER_SIZE)
 
 #define REPLY_TTL 64
-
-static guint16 get16(const guint8 *p)
-{
-    return (guint16) (p[0] << 8 | p[1]);
-}
-
-static void put16(guint8 *p, guint16 value)
-{
-    p[0] = (guint8) (value >> 8);
-    p[1] = (guint8) value;
-}
 
 static guint version(const guint8 *packet)
 {
@@ -63,10 +50,10 @@ void culvert_packet_mark_ce(guint8 *packet)
         return;
     }
     /* RFC 1624: HC' = ~(~HC + ~m + m'), of the header's first word. */
-    guint32 sum = (guint16) ~get16(packet + 10) + (guint16) ~get16(packet);
+    guint32 sum = (guint16) ~culvert_get16(packet + 10) + (guint16) ~culvert_get16(packet);
 
     packet[1] |= CULVERT_ECN_CE;
-    put16(packet + 10, culvert_checksum_fold(sum + get16(packet)));
+    culvert_put16(packet + 10, culvert_checksum_fold(sum + culvert_get16(packet)));
 }
 
 /* ---- Ports ---------------------------------------------------------------------------------- */
@@ -78,7 +65,7 @@ static gsize ipv4_header_size(const guint8 *packet)
 
 static gboolean is_later_fragment(const guint8 *packet)
 {
-    return (get16(packet + 6) & 0x1fff) != 0;
+    return (culvert_get16(packet + 6) & 0x1fff) != 0;
 }
 
 gboolean culvert_packet_is_udp_to(const guint8 *packet, gsize len, guint16 source_port, int family,
@@ -96,7 +83,7 @@ gboolean culvert_packet_is_udp_to(const guint8 *packet, gsize len, guint16 sourc
         if (family != AF_INET6 || memcmp(packet + 24, address, 16) != 0)
             return FALSE;
         if (packet[6] == IPPROTO_FRAGMENT && len >= header + 8 &&
-            (get16(packet + header + 2) & 0xfff8) == 0) {
+            (culvert_get16(packet + header + 2) & 0xfff8) == 0) {
             if (packet[header] != IPPROTO_UDP)
                 return FALSE;
             header += 8;
@@ -104,8 +91,8 @@ gboolean culvert_packet_is_udp_to(const guint8 *packet, gsize len, guint16 sourc
             return FALSE;
         }
     }
-    return len >= header + UDP_HEADER_SIZE && get16(packet + header) == source_port &&
-           get16(packet + header + 2) == port;
+    return len >= header + UDP_HEADER_SIZE && culvert_get16(packet + header) == source_port &&
+           culvert_get16(packet + header + 2) == port;
 }
 
 /* ---- Tunnels in the tunnel ------------------------------------------------------------------ */
@@ -145,7 +132,7 @@ static Udp find_udp6(const guint8 *packet, gsize len)
         found.udp = IPV6_HEADER_SIZE;
     } else if (packet[6] == IPPROTO_FRAGMENT && len >= IPV6_HEADER_SIZE + 8 &&
                packet[IPV6_HEADER_SIZE] == IPPROTO_UDP) {
-        found.later = (get16(packet + IPV6_HEADER_SIZE + 2) & 0xfff8) != 0;
+        found.later = (culvert_get16(packet + IPV6_HEADER_SIZE + 2) & 0xfff8) != 0;
         found.udp = IPV6_HEADER_SIZE + 8;
     }
     return found;
@@ -163,7 +150,7 @@ CulvertHops culvert_packet_outer_hops(const guint8 *packet, gsize len, guint8 *h
         /* By its UDP header, not by the packet: a first fragment has not all of it. */
         if (len < payload + 4 ||
             !is_tunnel_message(packet + payload,
-                               (gsize) get16(packet + found.udp + 4) - UDP_HEADER_SIZE))
+                               (gsize) culvert_get16(packet + found.udp + 4) - UDP_HEADER_SIZE))
             return CULVERT_HOPS_DEFAULT;
         if (own <= CULVERT_NESTING_COST)
             return CULVERT_HOPS_USED_UP;
@@ -213,7 +200,7 @@ static gsize unreachable4(const guint8 *packet, gsize len, guint8 *out)
 
     memset(out, 0, IPV4_HEADER_SIZE + ICMP_HEADER_SIZE);
     out[0] = 0x45;
-    put16(out + 2, (guint16) size);
+    culvert_put16(out + 2, (guint16) size);
     out[8] = REPLY_TTL;
     out[9] = IPPROTO_ICMP;
     memcpy(out + 12, packet + 16, 4);
@@ -242,7 +229,7 @@ static gboolean may_answer6(const guint8 *packet, gsize len)
         return FALSE;
     if (packet[6] == IPPROTO_FRAGMENT)
         return len >= IPV6_HEADER_SIZE + 8 &&
-               (get16(packet + IPV6_HEADER_SIZE + 2) & 0xfff8) == 0 &&
+               (culvert_get16(packet + IPV6_HEADER_SIZE + 2) & 0xfff8) == 0 &&
                packet[IPV6_HEADER_SIZE] != IPPROTO_ICMPV6;
     /* ICMPv6 errors are the types below 128 (RFC 4443, 2.1). */
     return packet[6] != IPPROTO_ICMPV6 ||
@@ -258,7 +245,7 @@ static gsize unreachable6(const guint8 *packet, gsize len, guint8 *out)
 
     memset(out, 0, IPV6_HEADER_SIZE + ICMP_HEADER_SIZE);
     out[0] = 0x60;
-    put16(out + 4, (guint16) payload);
+    culvert_put16(out + 4, (guint16) payload);
     out[6] = IPPROTO_ICMPV6;
     out[7] = REPLY_TTL;
     memcpy(out + 8, packet + 24, 16);

@@ -9,64 +9,10 @@
 #include "culvert-segment.h"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 
 #include "culvert-checksum.h"
-
-#define IPV4_HEADER_SIZE 20
-#define IPV6_HEADER_SIZE 40
-#define TCP_HEADER_SIZE  20
-#define UDP_HEADER_SIZE  8
-
-/* Where the fields are that differ: IPv4 (RFC 791), IPv6 (RFC 8200), TCP (RFC 9293), UDP (RFC 768).
- */
-#define IPV4_LENGTH   2
-#define IPV4_ID       4
-#define IPV4_FRAGMENT 6
-#define IPV4_PROTOCOL 9
-#define IPV4_CHECKSUM 10
-#define IPV6_LENGTH   4
-#define IPV6_NEXT     6
-#define TCP_SEQUENCE  4
-#define TCP_OFFSET    12
-#define TCP_FLAGS     13
-#define TCP_CHECKSUM  16
-#define UDP_LENGTH    4
-#define UDP_CHECKSUM  6
-
-#define TCP_CWR 0x80 /* RFC 3168, 6.1 */
-
-/* "More fragments" and the offset: all of it but "do not fragment" and the reserved bit. */
-#define IPV4_IS_FRAGMENT 0x3fff
-
-static guint16 get16(const guint8 *p)
-{
-    guint16 value;
-
-    memcpy(&value, p, sizeof value);
-    return GUINT16_FROM_BE(value);
-}
-
-static guint32 get32(const guint8 *p)
-{
-    guint32 value;
-
-    memcpy(&value, p, sizeof value);
-    return GUINT32_FROM_BE(value);
-}
-
-static void put16(guint8 *p, guint16 value)
-{
-    value = GUINT16_TO_BE(value);
-    memcpy(p, &value, sizeof value);
-}
-
-static void put32(guint8 *p, guint32 value)
-{
-    value = GUINT32_TO_BE(value);
-    memcpy(p, &value, sizeof value);
-}
+#include "culvert-ip.h"
 
 /* ---- Headers -------------------------------------------------------------------------------- */
 
@@ -76,7 +22,7 @@ static gsize find_transport4(const guint8 *packet, gsize len, guint8 *protocol)
     gsize header = (gsize) (packet[0] & 15) * 4;
 
     if (header < IPV4_HEADER_SIZE || header > len ||
-        (get16(packet + IPV4_FRAGMENT) & IPV4_IS_FRAGMENT) != 0)
+        (culvert_get16(packet + IPV4_FRAGMENT) & IPV4_IS_FRAGMENT) != 0)
         return 0;
     *protocol = packet[IPV4_PROTOCOL];
     return header;
@@ -166,21 +112,21 @@ static void make_template(CulvertSegmenter *s, const guint8 *packet)
     memcpy(s->template, packet, s->header);
     s->id = 0;
     if (s->is_ipv4) {
-        s->id = get16(packet + IPV4_ID);
-        put16(s->template + IPV4_LENGTH, 0);
-        put16(s->template + IPV4_ID, 0);
-        put16(s->template + IPV4_CHECKSUM, 0);
+        s->id = culvert_get16(packet + IPV4_ID);
+        culvert_put16(s->template + IPV4_LENGTH, 0);
+        culvert_put16(s->template + IPV4_ID, 0);
+        culvert_put16(s->template + IPV4_CHECKSUM, 0);
         s->ip_sum = culvert_checksum_add(0, s->template, s->transport);
     }
     if (s->is_tcp) {
-        s->sequence = get32(transport + TCP_SEQUENCE);
+        s->sequence = culvert_get32(transport + TCP_SEQUENCE);
         s->flags = transport[TCP_FLAGS];
-        put32(transport + TCP_SEQUENCE, 0);
+        culvert_put32(transport + TCP_SEQUENCE, 0);
         transport[TCP_FLAGS] = 0;
-        put16(transport + TCP_CHECKSUM, 0);
+        culvert_put16(transport + TCP_CHECKSUM, 0);
     } else {
-        put16(transport + UDP_LENGTH, 0);
-        put16(transport + UDP_CHECKSUM, 0);
+        culvert_put16(transport + UDP_LENGTH, 0);
+        culvert_put16(transport + UDP_CHECKSUM, 0);
     }
     s->l4_sum = culvert_checksum_pseudo(packet, s->is_tcp ? IPPROTO_TCP : IPPROTO_UDP, 0);
     s->l4_sum = culvert_checksum_add(s->l4_sum, transport, s->header - s->transport);
@@ -253,9 +199,9 @@ static void put_tcp(CulvertSegmenter *s, guint8 *tcp, gboolean is_last, guint64 
     guint8 flags = s->flags;
 
     if (!is_last)
-        flags &= (guint8) ~(TH_FIN | TH_PUSH);
+        flags &= (guint8) ~(TCP_FIN | TCP_PSH);
     tcp[TCP_FLAGS] = flags;
-    put32(tcp + TCP_SEQUENCE, s->sequence);
+    culvert_put32(tcp + TCP_SEQUENCE, s->sequence);
     sum += culvert_checksum_word(flags) + culvert_checksum_word((guint16) s->sequence) +
            culvert_checksum_word((guint16) (s->sequence >> 16));
     culvert_checksum_put(tcp + TCP_CHECKSUM, sum);
@@ -265,7 +211,7 @@ static void put_tcp(CulvertSegmenter *s, guint8 *tcp, gboolean is_last, guint64 
 
 static void put_udp(guint8 *udp, guint16 len, guint64 sum)
 {
-    put16(udp + UDP_LENGTH, len);
+    culvert_put16(udp + UDP_LENGTH, len);
     sum += culvert_checksum_word(len);
     if (culvert_checksum_fold(sum) == 0)
         sum = 0;
@@ -275,11 +221,11 @@ static void put_udp(guint8 *udp, guint16 len, guint64 sum)
 static void put_ip(CulvertSegmenter *s, guint8 *ip, guint16 len)
 {
     if (!s->is_ipv4) {
-        put16(ip + IPV6_LENGTH, (guint16) (len - IPV6_HEADER_SIZE));
+        culvert_put16(ip + IPV6_LENGTH, (guint16) (len - IPV6_HEADER_SIZE));
         return;
     }
-    put16(ip + IPV4_LENGTH, len);
-    put16(ip + IPV4_ID, s->id);
+    culvert_put16(ip + IPV4_LENGTH, len);
+    culvert_put16(ip + IPV4_ID, s->id);
     culvert_checksum_put(ip + IPV4_CHECKSUM,
                          s->ip_sum + culvert_checksum_word(len) + culvert_checksum_word(s->id));
     s->id++;

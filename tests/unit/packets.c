@@ -5,6 +5,7 @@
 #include "packets.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 guint16 packets_checksum(const guint8 *data, gsize len)
@@ -163,10 +164,93 @@ GBytes *packets_build(const Description *d)
     else
         add_udp(out, d);
     add_many(out, d->payload, d->size);
-    if (!d->no_checksum)
+    if (!d->no_checksum || d->protocol != IPPROTO_UDP)
         set16(out, transport + (d->protocol == IPPROTO_TCP ? 16 : 6),
               transport_checksum(d, out->data + transport, out->len - transport));
     return g_bytes_new(out->data, out->len);
+}
+
+/* ---- Examples ------------------------------------------------------------------------------- */
+
+static const guint8 *some_payload(void)
+{
+    static guint8 payload[65536];
+
+    for (guint i = 0; payload[1] == 0 && i < sizeof payload; i++)
+        payload[i] = (guint8) (i * 193 + i / 256);
+    return payload;
+}
+
+Description packets_tcp4(gsize size)
+{
+    static const guint8 timestamps[] = {1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8};
+
+    return (Description){
+        .version = 4,
+        .protocol = IPPROTO_TCP,
+        .tos = 0x2a,
+        .ttl = 64,
+        .id = 0xfffe,
+        .fragment = 0x4000,
+        .source = 1,
+        .destination = 2,
+        .source_port = 1234,
+        .destination_port = 443,
+        .sequence = 0xfffffff0,
+        .acknowledgement = 0x01020304,
+        .flags = TH_ACK,
+        .window = 501,
+        .tcp_options = timestamps,
+        .n_tcp_options = sizeof timestamps,
+        .payload = some_payload(),
+        .size = size,
+    };
+}
+
+Description packets_udp4(gsize size)
+{
+    Description d = packets_tcp4(size);
+
+    d.protocol = IPPROTO_UDP;
+    return d;
+}
+
+Description packets_as6(Description d)
+{
+    d.version = 6;
+    d.label = 0xabcde;
+    return d;
+}
+
+struct virtio_net_hdr packets_gso_header(const Description *d, guint16 gso_size)
+{
+    return (struct virtio_net_hdr){
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+        .gso_type = d->protocol == IPPROTO_UDP ? VIRTIO_NET_HDR_GSO_UDP_L4
+                    : d->version == 4          ? VIRTIO_NET_HDR_GSO_TCPV4
+                                               : VIRTIO_NET_HDR_GSO_TCPV6,
+        .hdr_len = (guint16) packets_headers(d),
+        .gso_size = gso_size,
+        .csum_start = (guint16) packets_transport(d),
+        .csum_offset = d->protocol == IPPROTO_TCP ? 16 : 6,
+    };
+}
+
+guint8 *packets_without_checksum(const Description *d, gsize *len)
+{
+    g_autoptr(GBytes) whole = packets_build(d);
+    guint16 sum = packets_pseudo(d);
+    guint8 *packet = g_memdup2(g_bytes_get_data(whole, len), g_bytes_get_size(whole));
+    gsize at = packets_transport(d) + (d->protocol == IPPROTO_TCP ? 16 : 6);
+
+    packet[at] = (guint8) (sum >> 8);
+    packet[at + 1] = (guint8) sum;
+    return packet;
+}
+
+guint packets_pick(GRand *rand, guint limit)
+{
+    return (guint) g_rand_int_range(rand, 0, (gint32) limit);
 }
 
 void packets_assert_equal(GBytes *a, GBytes *b)

@@ -7,6 +7,8 @@
 
 #include <glib.h>
 
+#include "tun/culvert-vnet.h"
+
 typedef struct {
     guint version; /* 4 or 6 */
     guint8 protocol;
@@ -45,6 +47,22 @@ gsize packets_transport(const Description *d);
 /* packets_pseudo: the sum of the pseudo header, folded, not complemented: what stands in the
  * checksum field of a packet whose checksum is still to be computed. */
 guint16 packets_pseudo(const Description *d);
+
+/* packets_tcp4, packets_udp4: an example with this many bytes of payload, whose IPv4 ID and TCP
+ * sequence number are about to wrap; packets_as6: the same of IPv6. */
+Description packets_tcp4(gsize size);
+Description packets_udp4(gsize size);
+Description packets_as6(Description d);
+
+/* packets_gso_header, packets_without_checksum: how the kernel, with segmentation offload, hands
+ * over or takes the packet as one that stands for many with this size of payload: the header, and
+ * the packet with nothing but the sum of the pseudo header where the checksum will be. The latter
+ * is the caller's, g_free(). */
+struct virtio_net_hdr packets_gso_header(const Description *d, guint16 gso_size);
+guint8 *packets_without_checksum(const Description *d, gsize *len);
+
+/* packets_pick: a number below the limit. */
+guint packets_pick(GRand *rand, guint limit);
 
 /* packets_assert_equal: that both are the same bytes; says where they differ. */
 void packets_assert_equal(GBytes *a, GBytes *b);

@@ -12,93 +12,16 @@
 #include "packets.h"
 
 #define TCP_CWR 0x80
-#define TCP_ECE 0x40
 
 /* How much a caller may scribble on behind a segment: a tag less one. */
 #define BEHIND 15
 
-static const guint8 timestamps[] = {1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8};
 static const guint8 ip_options[] = {7, 7, 4, 0, 0, 0, 0, 0}; /* record route, padding */
 
 /* Hop-by-hop options (padding only), then a routing header with no segments left, then
  * destination options; the last says what follows. */
 static const guint8 tcp_extensions[] = {43, 0, 1, 4, 0, 0, 0, 0, 60, 0, 4, 0, 0, 0, 0, 0,
                                         6,  1, 1, 4, 0, 0, 0, 0, 1,  6, 0, 0, 0, 0, 0, 0};
-
-static const guint8 *some_payload(void)
-{
-    static guint8 payload[65536];
-
-    for (guint i = 0; payload[1] == 0 && i < sizeof payload; i++)
-        payload[i] = (guint8) (i * 193 + i / 256);
-    return payload;
-}
-
-static Description tcp4(gsize size)
-{
-    return (Description){
-        .version = 4,
-        .protocol = IPPROTO_TCP,
-        .tos = 0x2a,
-        .ttl = 64,
-        .id = 0xfffe, /* wraps */
-        .fragment = 0x4000,
-        .source = 1,
-        .destination = 2,
-        .source_port = 1234,
-        .destination_port = 443,
-        .sequence = 0xfffffff0, /* wraps */
-        .acknowledgement = 0x01020304,
-        .flags = TH_ACK,
-        .window = 501,
-        .tcp_options = timestamps,
-        .n_tcp_options = sizeof timestamps,
-        .payload = some_payload(),
-        .size = size,
-    };
-}
-
-static Description udp4(gsize size)
-{
-    Description d = tcp4(size);
-
-    d.protocol = IPPROTO_UDP;
-    return d;
-}
-
-static Description as6(Description d)
-{
-    d.version = 6;
-    d.label = 0xabcde;
-    return d;
-}
-
-static struct virtio_net_hdr gso_header(const Description *d, guint16 gso_size)
-{
-    return (struct virtio_net_hdr){
-        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-        .gso_type = d->protocol == IPPROTO_UDP ? VIRTIO_NET_HDR_GSO_UDP_L4
-                    : d->version == 4          ? VIRTIO_NET_HDR_GSO_TCPV4
-                                               : VIRTIO_NET_HDR_GSO_TCPV6,
-        .hdr_len = (guint16) packets_headers(d),
-        .gso_size = gso_size,
-        .csum_start = (guint16) packets_transport(d),
-        .csum_offset = d->protocol == IPPROTO_TCP ? 16 : 6,
-    };
-}
-
-/* As the kernel hands it over: only the sum of the pseudo header where the checksum will be. */
-static guint8 *without_checksum(const Description *d, gsize *len)
-{
-    g_autoptr(GBytes) whole = packets_build(d);
-    guint16 sum = packets_pseudo(d);
-    guint8 *packet = g_memdup2(g_bytes_get_data(whole, len), g_bytes_get_size(whole));
-    gsize at = packets_transport(d) + (d->protocol == IPPROTO_TCP ? 16 : 6);
-
-    packet[at] = (guint8) (sum >> 8);
-    packet[at + 1] = (guint8) sum;
-    return packet;
-}
 
 /* The k-th of the packets that it stands for (RFC 9293, 3.8.1; RFC 3168, 6.1.2; the kernel's
  * tcp_gso_segment and inet_gso_segment). */
@@ -145,7 +68,7 @@ static GBytes *take(CulvertSegmenter *s, const guint8 *packet, gsize len)
 static void check_segments_as(const Description *d, guint16 gso_size, struct virtio_net_hdr vnet)
 {
     gsize len;
-    g_autofree guint8 *packet = without_checksum(d, &len);
+    g_autofree guint8 *packet = packets_without_checksum(d, &len);
     guint count = expected_count(d->size, gso_size);
     CulvertSegmenter s;
     guint8 *none;
@@ -167,7 +90,7 @@ static void check_segments_as(const Description *d, guint16 gso_size, struct vir
 
 static void check_segments(const Description *d, guint16 gso_size)
 {
-    check_segments_as(d, gso_size, gso_header(d, gso_size));
+    check_segments_as(d, gso_size, packets_gso_header(d, gso_size));
 }
 
 /* ---- By example ----------------------------------------------------------------------------- */
@@ -177,8 +100,8 @@ static void test_kinds(void)
     static const gsize sizes[] = {0, 1, 999, 1000, 1001, 2000, 2999, 3000, 3001, 61000};
 
     for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
-        Description cases[] = {tcp4(sizes[i]), as6(tcp4(sizes[i])), udp4(sizes[i]),
-                               as6(udp4(sizes[i]))};
+        Description cases[] = {packets_tcp4(sizes[i]), packets_as6(packets_tcp4(sizes[i])),
+                               packets_udp4(sizes[i]), packets_as6(packets_udp4(sizes[i]))};
 
         for (guint k = 0; k < G_N_ELEMENTS(cases); k++)
             check_segments(&cases[k], 1000);
@@ -189,7 +112,7 @@ static void test_kinds(void)
 static void test_headers(void)
 {
     static const guint8 nops[40] = {1};
-    Description d = tcp4(300);
+    Description d = packets_tcp4(300);
 
     d.ip_extra = ip_options;
     d.n_ip_extra = sizeof ip_options;
@@ -199,7 +122,7 @@ static void test_headers(void)
     d.tcp_options = nops;
     d.n_tcp_options = sizeof nops;
     check_segments(&d, 7);
-    d = as6(tcp4(3000));
+    d = packets_as6(packets_tcp4(3000));
     d.first_extra = 0;
     d.ip_extra = tcp_extensions;
     d.n_ip_extra = sizeof tcp_extensions;
@@ -211,8 +134,8 @@ static void test_headers(void)
 static void test_flags(void)
 {
     for (guint flags = 0; flags < 256; flags++) {
-        Description d = tcp4(2500);
-        struct virtio_net_hdr vnet = gso_header(&d, 1000);
+        Description d = packets_tcp4(2500);
+        struct virtio_net_hdr vnet = packets_gso_header(&d, 1000);
 
         d.flags = (guint8) flags;
         d.urgent = (guint16) flags;
@@ -228,8 +151,8 @@ static void test_header_length_is_not_believed(void)
     static const guint16 lies[] = {0, 1, 14, 33, 39, 1052, 65535};
 
     for (guint i = 0; i < G_N_ELEMENTS(lies); i++) {
-        Description d = tcp4(2500);
-        struct virtio_net_hdr vnet = gso_header(&d, 1000);
+        Description d = packets_tcp4(2500);
+        struct virtio_net_hdr vnet = packets_gso_header(&d, 1000);
 
         vnet.hdr_len = lies[i];
         check_segments_as(&d, 1000, vnet);
@@ -259,7 +182,8 @@ static Description sums_to_zero(Description d, guint8 *payload)
 static void test_zero_checksum(void)
 {
     guint8 payload[1000];
-    Description plain[] = {udp4(1000), as6(udp4(1000)), tcp4(1000), as6(tcp4(1000))};
+    Description plain[] = {packets_udp4(1000), packets_as6(packets_udp4(1000)), packets_tcp4(1000),
+                           packets_as6(packets_tcp4(1000))};
 
     for (guint i = 0; i < G_N_ELEMENTS(plain); i++) {
         Description d = sums_to_zero(plain[i], payload);
@@ -275,10 +199,10 @@ static void test_zero_checksum(void)
 
 static void check_plain(const Description *d, gboolean needs_checksum)
 {
-    struct virtio_net_hdr vnet = gso_header(d, 0);
+    struct virtio_net_hdr vnet = packets_gso_header(d, 0);
     g_autoptr(GBytes) want = packets_build(d), got = NULL;
     gsize len;
-    g_autofree guint8 *packet = without_checksum(d, &len);
+    g_autofree guint8 *packet = packets_without_checksum(d, &len);
     CulvertSegmenter s;
 
     vnet.gso_type = VIRTIO_NET_HDR_GSO_NONE;
@@ -298,19 +222,20 @@ static void test_not_gso(void)
     guint8 payload[100];
 
     for (gsize size = 0; size < 200; size++) {
-        Description cases[] = {tcp4(size), as6(tcp4(size)), udp4(size), as6(udp4(size))};
+        Description cases[] = {packets_tcp4(size), packets_as6(packets_tcp4(size)),
+                               packets_udp4(size), packets_as6(packets_udp4(size))};
 
         for (guint k = 0; k < G_N_ELEMENTS(cases); k++) {
             check_plain(&cases[k], TRUE);
             check_plain(&cases[k], FALSE);
         }
     }
-    Description zero = sums_to_zero(udp4(100), payload);
+    Description zero = sums_to_zero(packets_udp4(100), payload);
     check_plain(&zero, TRUE);
-    zero = sums_to_zero(as6(udp4(100)), payload);
+    zero = sums_to_zero(packets_as6(packets_udp4(100)), payload);
     check_plain(&zero, TRUE);
     /* "None" stays none. */
-    zero = udp4(100);
+    zero = packets_udp4(100);
     zero.no_checksum = TRUE;
     check_plain(&zero, FALSE);
 }
@@ -335,7 +260,7 @@ static void test_not_gso_is_not_parsed(void)
 static void check_dropped_as(const Description *d, struct virtio_net_hdr vnet, gsize len)
 {
     gsize whole;
-    g_autofree guint8 *packet = without_checksum(d, &whole);
+    g_autofree guint8 *packet = packets_without_checksum(d, &whole);
     g_autofree guint8 *exact = g_memdup2(packet, len);
     guint8 *segment;
     CulvertSegmenter s;
@@ -350,15 +275,16 @@ static void check_dropped_as(const Description *d, struct virtio_net_hdr vnet, g
 
 static void check_dropped(const Description *d)
 {
-    check_dropped_as(d, gso_header(d, 1000), packets_headers(d) + d->size);
+    check_dropped_as(d, packets_gso_header(d, 1000), packets_headers(d) + d->size);
 }
 
 static void test_wrong_type(void)
 {
-    Description cases[] = {tcp4(2000), as6(tcp4(2000)), udp4(2000), as6(udp4(2000))};
+    Description cases[] = {packets_tcp4(2000), packets_as6(packets_tcp4(2000)), packets_udp4(2000),
+                           packets_as6(packets_udp4(2000))};
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        struct virtio_net_hdr vnet = gso_header(&cases[i], 1000);
+        struct virtio_net_hdr vnet = packets_gso_header(&cases[i], 1000);
         guint8 right = vnet.gso_type;
 
         for (guint type = 0; type < 256; type++) {
@@ -369,14 +295,14 @@ static void test_wrong_type(void)
             vnet.gso_type = (guint8) type;
             check_dropped_as(&cases[i], vnet, packets_headers(&cases[i]) + 2000);
         }
-        vnet = gso_header(&cases[i], 0);
+        vnet = packets_gso_header(&cases[i], 0);
         check_dropped_as(&cases[i], vnet, packets_headers(&cases[i]) + 2000);
     }
 }
 
 static void test_fragments(void)
 {
-    Description d = tcp4(2000);
+    Description d = packets_tcp4(2000);
 
     d.fragment = 0x2000;
     check_dropped(&d);
@@ -392,7 +318,7 @@ static void test_fragments(void)
     static const guint8 long_options[] = {6, 31, 1, 250};
     g_autofree guint8 *options = g_malloc0(256);
 
-    d = as6(tcp4(2000));
+    d = packets_as6(packets_tcp4(2000));
     d.ip_extra = fragment6;
     d.n_ip_extra = sizeof fragment6;
     d.first_extra = IPPROTO_FRAGMENT;
@@ -411,13 +337,13 @@ static void test_fragments(void)
 
 static void test_bad_lengths(void)
 {
-    Description d = tcp4(2000);
-    struct virtio_net_hdr vnet = gso_header(&d, 1000);
+    Description d = packets_tcp4(2000);
+    struct virtio_net_hdr vnet = packets_gso_header(&d, 1000);
     gsize len;
     CulvertSegmenter s;
 
     for (guint words = 0; words < 16; words++) {
-        g_autofree guint8 *packet = without_checksum(&d, &len);
+        g_autofree guint8 *packet = packets_without_checksum(&d, &len);
 
         packet[0] = (guint8) (0x40 | words);
         if (words < 5)
@@ -425,7 +351,7 @@ static void test_bad_lengths(void)
         g_assert_false(culvert_segmenter_begin(&s, &vnet, packet, words * 4 + 19)); /* no TCP */
     }
     for (guint words = 0; words < 16; words++) {
-        g_autofree guint8 *packet = without_checksum(&d, &len);
+        g_autofree guint8 *packet = packets_without_checksum(&d, &len);
 
         packet[20 + 12] = (guint8) (words << 4);
         g_assert_cmpint(culvert_segmenter_begin(&s, &vnet, packet, len), ==, words >= 5);
@@ -435,14 +361,14 @@ static void test_bad_lengths(void)
 /* A header cut anywhere. */
 static void test_cut(void)
 {
-    Description cases[] = {tcp4(2000), as6(tcp4(2000)), udp4(2000), as6(udp4(2000)),
-                           as6(tcp4(2000))};
+    Description cases[] = {packets_tcp4(2000), packets_as6(packets_tcp4(2000)), packets_udp4(2000),
+                           packets_as6(packets_udp4(2000)), packets_as6(packets_tcp4(2000))};
 
     cases[4].ip_extra = tcp_extensions;
     cases[4].n_ip_extra = sizeof tcp_extensions;
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         for (gsize len = 0; len < packets_headers(&cases[i]); len++)
-            check_dropped_as(&cases[i], gso_header(&cases[i], 1000), len);
+            check_dropped_as(&cases[i], packets_gso_header(&cases[i], 1000), len);
     }
 }
 
@@ -474,12 +400,12 @@ static void test_checksum_outside(void)
 /* A segment must be able to say how long it is. */
 static void test_too_long(void)
 {
-    Description d = as6(tcp4(65536));
+    Description d = packets_as6(packets_tcp4(65536));
     gsize headers = packets_headers(&d);
     g_autofree guint8 *packet = g_malloc0(headers + 65536);
-    Description small = as6(tcp4(0));
+    Description small = packets_as6(packets_tcp4(0));
     g_autoptr(GBytes) header = packets_build(&small);
-    struct virtio_net_hdr vnet = gso_header(&d, (guint16) (65535 - headers));
+    struct virtio_net_hdr vnet = packets_gso_header(&d, (guint16) (65535 - headers));
     CulvertSegmenter s;
 
     memcpy(packet, g_bytes_get_data(header, NULL), headers);
@@ -492,20 +418,15 @@ static void test_too_long(void)
 
 /* ---- At random ------------------------------------------------------------------------------ */
 
-static guint pick(GRand *rand, guint limit)
-{
-    return (guint) g_rand_int_range(rand, 0, (gint32) limit);
-}
-
 static Description any(GRand *rand, guint8 *payload)
 {
     Description d = {
-        .version = pick(rand, 2) == 0 ? 4 : 6,
-        .protocol = pick(rand, 2) == 0 ? IPPROTO_TCP : IPPROTO_UDP,
+        .version = packets_pick(rand, 2) == 0 ? 4 : 6,
+        .protocol = packets_pick(rand, 2) == 0 ? IPPROTO_TCP : IPPROTO_UDP,
         .tos = (guint8) g_rand_int(rand),
         .ttl = (guint8) g_rand_int(rand),
         .id = (guint16) g_rand_int(rand),
-        .fragment = pick(rand, 2) == 0 ? 0x4000 : 0,
+        .fragment = packets_pick(rand, 2) == 0 ? 0x4000 : 0,
         .label = g_rand_int(rand) & 0xfffff,
         .source = (guint8) g_rand_int(rand),
         .destination = (guint8) g_rand_int(rand),
@@ -514,19 +435,19 @@ static Description any(GRand *rand, guint8 *payload)
         .sequence = g_rand_int(rand),
         .acknowledgement = g_rand_int(rand),
         .flags = (guint8) g_rand_int(rand),
-        .reserved = (guint8) pick(rand, 16),
+        .reserved = (guint8) packets_pick(rand, 16),
         .window = (guint16) g_rand_int(rand),
         .urgent = (guint16) g_rand_int(rand),
         .payload = payload,
-        .size = pick(rand, pick(rand, 4) == 0 ? 60000 : 4000),
+        .size = packets_pick(rand, packets_pick(rand, 4) == 0 ? 60000 : 4000),
     };
 
     d.tcp_options = payload; /* any bytes will do */
-    d.n_tcp_options = d.protocol == IPPROTO_TCP ? 4 * pick(rand, 11) : 0;
-    if (d.version == 4 && pick(rand, 3) == 0) {
+    d.n_tcp_options = d.protocol == IPPROTO_TCP ? 4 * packets_pick(rand, 11) : 0;
+    if (d.version == 4 && packets_pick(rand, 3) == 0) {
         d.ip_extra = payload + 50;
-        d.n_ip_extra = 4 * pick(rand, 11);
-    } else if (d.version == 6 && d.protocol == IPPROTO_TCP && pick(rand, 3) == 0) {
+        d.n_ip_extra = 4 * packets_pick(rand, 11);
+    } else if (d.version == 6 && d.protocol == IPPROTO_TCP && packets_pick(rand, 3) == 0) {
         d.ip_extra = tcp_extensions;
         d.n_ip_extra = sizeof tcp_extensions;
         d.first_extra = IPPROTO_HOPOPTS;
@@ -543,12 +464,13 @@ static void test_random(void)
 
     for (guint round = 0; round < 2000; round++) {
         Description d = any(rand, payload);
-        guint16 gso_size = (guint16) (1 + pick(rand, pick(rand, 3) == 0 ? 60000 : 1500));
+        guint16 gso_size =
+            (guint16) (1 + packets_pick(rand, packets_pick(rand, 3) == 0 ? 60000 : 1500));
 
         if (d.size / gso_size > 500)
             gso_size = 1448;
-        if (pick(rand, 8) == 0)
-            check_plain(&d, pick(rand, 2) == 0);
+        if (packets_pick(rand, 8) == 0)
+            check_plain(&d, packets_pick(rand, 2) == 0);
         else
             check_segments(&d, gso_size);
     }
@@ -562,16 +484,16 @@ static guint8 *garbage(GRand *rand, gsize len)
 
     for (gsize i = 0; i < len; i++)
         packet[i] = (guint8) g_rand_int(rand);
-    if (len <= 52 || pick(rand, 8) == 0)
+    if (len <= 52 || packets_pick(rand, 8) == 0)
         return packet;
-    packet[0] = pick(rand, 2) == 0 ? 0x60 : (guint8) (0x44 + pick(rand, 4));
-    packet[6] = packet[0] == 0x60 ? next[pick(rand, 6)] : 0;
+    packet[0] = packets_pick(rand, 2) == 0 ? 0x60 : (guint8) (0x44 + packets_pick(rand, 4));
+    packet[6] = packet[0] == 0x60 ? next[packets_pick(rand, 6)] : 0;
     packet[7] = 0;
-    packet[9] = pick(rand, 2) == 0 ? 6 : 17;
-    packet[32] = (guint8) (pick(rand, 16) << 4);
-    packet[40] = next[pick(rand, 6)];
-    packet[41] = (guint8) pick(rand, 8);
-    packet[52] = (guint8) (pick(rand, 16) << 4);
+    packet[9] = packets_pick(rand, 2) == 0 ? 6 : 17;
+    packet[32] = (guint8) (packets_pick(rand, 16) << 4);
+    packet[40] = next[packets_pick(rand, 6)];
+    packet[41] = (guint8) packets_pick(rand, 8);
+    packet[52] = (guint8) (packets_pick(rand, 16) << 4);
     return packet;
 }
 
@@ -580,12 +502,13 @@ static struct virtio_net_hdr garbage_header(GRand *rand)
     static const guint8 types[] = {0, 1, 3, 4, 5, 0x81, 0x84, 0x85};
 
     return (struct virtio_net_hdr){
-        .flags = (guint8) pick(rand, 8),
-        .gso_type = pick(rand, 8) == 0 ? (guint8) g_rand_int(rand) : types[pick(rand, 8)],
+        .flags = (guint8) packets_pick(rand, 8),
+        .gso_type =
+            packets_pick(rand, 8) == 0 ? (guint8) g_rand_int(rand) : types[packets_pick(rand, 8)],
         .hdr_len = (guint16) g_rand_int(rand),
-        .gso_size = (guint16) pick(rand, 100),
-        .csum_start = (guint16) pick(rand, 150),
-        .csum_offset = (guint16) pick(rand, 100),
+        .gso_size = (guint16) packets_pick(rand, 100),
+        .csum_start = (guint16) packets_pick(rand, 150),
+        .csum_offset = (guint16) packets_pick(rand, 100),
     };
 }
 
@@ -596,7 +519,7 @@ static void test_garbage(void)
     guint taken = 0;
 
     for (guint round = 0; round < 200000; round++) {
-        gsize len = pick(rand, 200), total = 0, n;
+        gsize len = packets_pick(rand, 200), total = 0, n;
         g_autofree guint8 *packet = garbage(rand, len);
         struct virtio_net_hdr vnet = garbage_header(rand);
         CulvertSegmenter s;
