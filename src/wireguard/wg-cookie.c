@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "wg-aead.h"
 #include "wg-messages.h"
 
 /* mac1 and mac2 are the last two fields of a message. */

@@ -7,6 +7,7 @@
  * the program: to go on without the primitive would be worse.
  */
 #include "wg-crypto.h"
+#include "wg-crypto-private.h"
 
 #include <limits.h>
 #include <openssl/core_names.h>
@@ -30,19 +31,7 @@
 /* The smallest block: a key. */
 #define SECRET_HEAP_BLOCK 32
 
-#define CHACHA_IV_SIZE    16
-#define CHACHA_BLOCK_SIZE 64
-#define AEAD_IV_SIZE      12
-
-typedef struct {
-    EVP_MD *hash;
-    EVP_MAC *mac;
-    EVP_MAC *hmac;
-    EVP_CIPHER *stream;
-    EVP_CIPHER *aead;
-} Algorithms;
-
-static _Noreturn void cannot(const char *what)
+_Noreturn void wg_crypto_cannot(const char *what)
 {
     char reason[256] = "no reason given";
     unsigned long code = ERR_peek_last_error();
@@ -55,7 +44,7 @@ static _Noreturn void cannot(const char *what)
     abort();
 }
 
-static Algorithms all;
+static WgAlgorithms all;
 
 static void load_algorithms(void)
 {
@@ -63,12 +52,13 @@ static void load_algorithms(void)
     all.mac = EVP_MAC_fetch(NULL, "BLAKE2SMAC", NULL);
     all.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     all.stream = EVP_CIPHER_fetch(NULL, "ChaCha20", NULL);
+    all.one_time_mac = EVP_MAC_fetch(NULL, "POLY1305", NULL);
     all.aead = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
-    if (!all.hash || !all.mac || !all.hmac || !all.stream || !all.aead)
-        cannot("offer the algorithms of WireGuard");
+    if (!all.hash || !all.mac || !all.hmac || !all.stream || !all.one_time_mac || !all.aead)
+        wg_crypto_cannot("offer the algorithms of WireGuard");
 }
 
-static const Algorithms *algorithms(void)
+const WgAlgorithms *wg_crypto_algorithms(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -150,7 +140,7 @@ void wg_random(gpointer buffer, gsize len)
 {
     g_assert(len <= INT_MAX);
     if (RAND_bytes(buffer, (int) len) != 1)
-        cannot("get random bytes from the system");
+        wg_crypto_cannot("get random bytes from the system");
 }
 
 guint32 wg_random_below(guint32 bound)
@@ -279,7 +269,7 @@ void wg_key_clamp(WgKey *private_key)
 void wg_key_generate(WgKey *private_key)
 {
     if (RAND_priv_bytes(private_key->bytes, sizeof private_key->bytes) != 1)
-        cannot("get random bytes for a private key");
+        wg_crypto_cannot("get random bytes for a private key");
     wg_key_clamp(private_key);
 }
 
@@ -289,7 +279,7 @@ static EVP_PKEY *load_private(const WgKey *key)
         EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, key->bytes, sizeof key->bytes);
 
     if (!loaded)
-        cannot("load a Curve25519 private key");
+        wg_crypto_cannot("load a Curve25519 private key");
     return loaded;
 }
 
@@ -299,7 +289,7 @@ void wg_key_public(WgKey *public_key, const WgKey *private_key)
     gsize len = sizeof public_key->bytes;
 
     if (EVP_PKEY_get_raw_public_key(loaded, public_key->bytes, &len) != 1)
-        cannot("compute a Curve25519 public key");
+        wg_crypto_cannot("compute a Curve25519 public key");
     EVP_PKEY_free(loaded);
 }
 
@@ -314,7 +304,7 @@ gboolean wg_dh(guint8 shared[WG_KEY_SIZE], const WgKey *private_key, const WgKey
     /* Any 32 bytes are a public key (RFC 7748, section 5); only the result can be bad. */
     if (!other || !ctx || EVP_PKEY_derive_init(ctx) != 1 ||
         EVP_PKEY_derive_set_peer_ex(ctx, other, 0) != 1)
-        cannot("set up X25519");
+        wg_crypto_cannot("set up X25519");
 
     ERR_set_mark();
     gboolean ok = EVP_PKEY_derive(ctx, shared, &len) == 1 && len == WG_KEY_SIZE &&
@@ -335,11 +325,11 @@ void wg_hash(guint8 out[WG_HASH_SIZE], gconstpointer a, gsize a_len, gconstpoint
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-    if (!ctx || EVP_DigestInit_ex2(ctx, algorithms()->hash, NULL) != 1 ||
+    if (!ctx || EVP_DigestInit_ex2(ctx, wg_crypto_algorithms()->hash, NULL) != 1 ||
         (a_len > 0 && EVP_DigestUpdate(ctx, a, a_len) != 1) ||
         (b_len > 0 && EVP_DigestUpdate(ctx, b, b_len) != 1) ||
         EVP_DigestFinal_ex(ctx, out, NULL) != 1)
-        cannot("compute BLAKE2s");
+        wg_crypto_cannot("compute BLAKE2s");
     EVP_MD_CTX_free(ctx);
 }
 
@@ -354,7 +344,7 @@ static void compute_mac(EVP_MAC *type, const OSSL_PARAM *params, guint8 *out, gs
         (a_len > 0 && EVP_MAC_update(ctx, a, a_len) != 1) ||
         (b_len > 0 && EVP_MAC_update(ctx, b, b_len) != 1) ||
         EVP_MAC_final(ctx, out, &written, out_len) != 1 || written != out_len)
-        cannot("compute a BLAKE2s MAC");
+        wg_crypto_cannot("compute a BLAKE2s MAC");
     EVP_MAC_CTX_free(ctx);
 }
 
@@ -368,7 +358,8 @@ void wg_mac(guint8 out[WG_MAC_SIZE], gconstpointer key, gsize key_len, gconstpoi
     };
 
     g_assert(key_len >= 1 && key_len <= 32);
-    compute_mac(algorithms()->mac, params, out, WG_MAC_SIZE, key, key_len, a, a_len, b, b_len);
+    compute_mac(wg_crypto_algorithms()->mac, params, out, WG_MAC_SIZE, key, key_len, a, a_len, b,
+                b_len);
 }
 
 static void hmac(guint8 out[WG_HASH_SIZE], const guint8 key[WG_HASH_SIZE], gconstpointer a,
@@ -380,8 +371,8 @@ static void hmac(guint8 out[WG_HASH_SIZE], const guint8 key[WG_HASH_SIZE], gcons
         OSSL_PARAM_construct_end(),
     };
 
-    compute_mac(algorithms()->hmac, params, out, WG_HASH_SIZE, key, WG_HASH_SIZE, a, a_len, b,
-                b_len);
+    compute_mac(wg_crypto_algorithms()->hmac, params, out, WG_HASH_SIZE, key, WG_HASH_SIZE, a,
+                a_len, b, b_len);
 }
 
 void wg_kdf(guint8 *out, guint n, const guint8 chain[WG_HASH_SIZE], gconstpointer input,
@@ -399,183 +390,4 @@ void wg_kdf(guint8 *out, guint n, const guint8 chain[WG_HASH_SIZE], gconstpointe
         memcpy(out + (gsize) (i - 1) * WG_HASH_SIZE, secret.block, WG_HASH_SIZE);
     }
     wg_wipe(&secret, sizeof secret);
-}
-
-/* ---- Authenticated encryption --------------------------------------------------------------- */
-
-/* One direction of the tool. libcrypto's context holds a copy of the key, and wipes it when it is
- * reset or freed. */
-typedef struct {
-    EVP_CIPHER_CTX *ctx;
-    guint64 id; /* of the key in `ctx`; 0: none */
-} Half;
-
-struct _WgAead {
-    Half seal;
-    Half open;
-};
-
-WgAead *wg_aead_new(void)
-{
-    WgAead *aead = g_new0(WgAead, 1);
-
-    aead->seal.ctx = EVP_CIPHER_CTX_new();
-    aead->open.ctx = EVP_CIPHER_CTX_new();
-    if (!aead->seal.ctx || !aead->open.ctx)
-        cannot("make a cipher context");
-    return aead;
-}
-
-void wg_aead_free(WgAead *aead)
-{
-    if (!aead)
-        return;
-    EVP_CIPHER_CTX_free(aead->seal.ctx);
-    EVP_CIPHER_CTX_free(aead->open.ctx);
-    g_free(aead);
-}
-
-static void half_forget(Half *half)
-{
-    half->id = 0;
-    EVP_CIPHER_CTX_reset(half->ctx);
-}
-
-void wg_aead_forget(WgAead *aead)
-{
-    half_forget(&aead->seal);
-    half_forget(&aead->open);
-}
-
-static void half_begin(Half *half, gboolean sealing, const guint8 key[WG_KEY_SIZE], guint64 id,
-                       guint64 counter)
-{
-    guint8 iv[AEAD_IV_SIZE] = {0};
-    gboolean remembered = id != 0 && half->id == id;
-
-    counter = GUINT64_TO_LE(counter);
-    memcpy(iv + sizeof iv - sizeof counter, &counter, sizeof counter);
-    if (EVP_CipherInit_ex2(half->ctx, remembered ? NULL : algorithms()->aead,
-                           remembered ? NULL : key, iv, sealing, NULL) != 1)
-        cannot("set up ChaCha20-Poly1305");
-    half->id = id;
-}
-
-/* Everything between the set-up and the tag. */
-static void half_update(Half *half, gconstpointer ad, gsize ad_len, const guint8 *in, gsize len,
-                        guint8 *out)
-{
-    int written = 0;
-
-    g_assert(ad_len <= INT_MAX && len <= INT_MAX);
-    if (ad_len > 0 && EVP_CipherUpdate(half->ctx, NULL, &written, ad, (int) ad_len) != 1)
-        cannot("authenticate data with ChaCha20-Poly1305");
-    if (len > 0 &&
-        (EVP_CipherUpdate(half->ctx, out, &written, in, (int) len) != 1 || written != (int) len))
-        cannot("run ChaCha20-Poly1305");
-}
-
-void wg_aead_seal(WgAead *aead, const guint8 key[WG_KEY_SIZE], guint64 id, guint64 counter,
-                  gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out)
-{
-    Half *half = &aead->seal;
-    int written = 0;
-
-    half_begin(half, TRUE, key, id, counter);
-    half_update(half, ad, ad_len, in, len, out);
-    if (EVP_CipherFinal_ex(half->ctx, out + len, &written) != 1 ||
-        EVP_CIPHER_CTX_ctrl(half->ctx, EVP_CTRL_AEAD_GET_TAG, WG_TAG_SIZE, out + len) != 1)
-        cannot("make a ChaCha20-Poly1305 tag");
-    if (id == 0)
-        half_forget(half);
-}
-
-gboolean wg_aead_open(WgAead *aead, const guint8 key[WG_KEY_SIZE], guint64 id, guint64 counter,
-                      gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out)
-{
-    Half *half = &aead->open;
-    guint8 tag[WG_TAG_SIZE];
-    int written = 0;
-
-    if (len < WG_TAG_SIZE)
-        return FALSE;
-    len -= WG_TAG_SIZE;
-    memcpy(tag, in + len, sizeof tag);
-
-    half_begin(half, FALSE, key, id, counter);
-    if (EVP_CIPHER_CTX_ctrl(half->ctx, EVP_CTRL_AEAD_SET_TAG, WG_TAG_SIZE, tag) != 1)
-        cannot("take a ChaCha20-Poly1305 tag");
-    half_update(half, ad, ad_len, in, len, out);
-
-    /* libcrypto compares the tags here, in constant time. */
-    ERR_set_mark();
-    gboolean authentic = EVP_CipherFinal_ex(half->ctx, tag, &written) == 1;
-    ERR_pop_to_mark();
-    if (id == 0)
-        half_forget(half);
-    return authentic;
-}
-
-void wg_hchacha20(guint8 out[WG_KEY_SIZE], const guint8 key[WG_KEY_SIZE], const guint8 nonce[16])
-{
-    static const char constants[16] = {'e', 'x', 'p', 'a', 'n', 'd', ' ', '3',
-                                       '2', '-', 'b', 'y', 't', 'e', ' ', 'k'};
-    const guint8 zeros[CHACHA_BLOCK_SIZE] = {0};
-    guint32 block[CHACHA_BLOCK_SIZE / 4];
-    guint32 initial[8];
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    int written = 0;
-
-    G_STATIC_ASSERT(CHACHA_IV_SIZE == 16); /* block counter and nonce: the state's last row */
-    if (!ctx || EVP_EncryptInit_ex2(ctx, algorithms()->stream, key, nonce, NULL) != 1 ||
-        EVP_EncryptUpdate(ctx, (guint8 *) block, &written, zeros, sizeof zeros) != 1 ||
-        written != sizeof block)
-        cannot("run ChaCha20");
-    EVP_CIPHER_CTX_free(ctx);
-
-    /* A ChaCha20 block is the rounds' result plus the state they began with; HChaCha20 is the
-     * first and the last row of the rounds' result alone. Those two rows began with the constants
-     * of RFC 8439 and with the nonce. */
-    memcpy(initial, constants, 16);
-    memcpy(initial + 4, nonce, 16);
-    memmove(block + 4, block + 12, 16);
-    for (guint i = 0; i < 8; i++)
-        block[i] = GUINT32_TO_LE(GUINT32_FROM_LE(block[i]) - GUINT32_FROM_LE(initial[i]));
-    memcpy(out, block, WG_KEY_SIZE);
-    wg_wipe(block, sizeof block);
-}
-
-/* The subkey, and the rest of the nonce in the form of a counter: XChaCha20-Poly1305 ends in
- * ChaCha20-Poly1305 with 4 zero bytes and those 8 as the nonce, as a data packet's is. */
-static guint64 xaead_begin(guint8 subkey[WG_KEY_SIZE], const guint8 key[WG_KEY_SIZE],
-                           const guint8 nonce[WG_XNONCE_SIZE])
-{
-    guint64 counter;
-
-    wg_hchacha20(subkey, key, nonce);
-    memcpy(&counter, nonce + 16, sizeof counter);
-    return GUINT64_FROM_LE(counter);
-}
-
-void wg_xaead_seal(const guint8 key[WG_KEY_SIZE], const guint8 nonce[WG_XNONCE_SIZE],
-                   gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out)
-{
-    g_autoptr(WgAead) aead = wg_aead_new();
-    guint8 subkey[WG_KEY_SIZE];
-    guint64 counter = xaead_begin(subkey, key, nonce);
-
-    wg_aead_seal(aead, subkey, 0, counter, ad, ad_len, in, len, out);
-    wg_wipe(subkey, sizeof subkey);
-}
-
-gboolean wg_xaead_open(const guint8 key[WG_KEY_SIZE], const guint8 nonce[WG_XNONCE_SIZE],
-                       gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out)
-{
-    g_autoptr(WgAead) aead = wg_aead_new();
-    guint8 subkey[WG_KEY_SIZE];
-    guint64 counter = xaead_begin(subkey, key, nonce);
-    gboolean authentic = wg_aead_open(aead, subkey, 0, counter, ad, ad_len, in, len, out);
-
-    wg_wipe(subkey, sizeof subkey);
-    return authentic;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * wg-crypto.h: the primitives, all from OpenSSL's libcrypto; the only file that knows it.
+ * wg-crypto.h: keys, hashes and secret memory, all from OpenSSL's libcrypto. Authenticated
+ * encryption is wg-aead.h.
  *
  * Every function may be called from any thread. Lengths are in bytes. Comparisons of secret or
  * secret-derived bytes are in constant time.
@@ -84,41 +85,5 @@ void wg_mac(guint8 out[WG_MAC_SIZE], gconstpointer key, gsize key_len, gconstpoi
  * bytes each, to `out`. `out` may overlap `chain`. */
 void wg_kdf(guint8 *out, guint n, const guint8 chain[WG_HASH_SIZE], gconstpointer input,
             gsize input_len);
-
-/* ---- Authenticated encryption --------------------------------------------------------------- */
-
-/* A thread's sealing and opening tool. It remembers the last key, so that a run of packets under
- * one key sets it once. Not shared between threads. */
-typedef struct _WgAead WgAead;
-
-WgAead *wg_aead_new(void);
-void wg_aead_free(WgAead *aead); /* wipes */
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(WgAead, wg_aead_free)
-
-/* wg_aead_forget: wipes the remembered key. */
-void wg_aead_forget(WgAead *aead);
-
-/* wg_aead_seal: ChaCha20-Poly1305 with the nonce made of 4 zero bytes and `counter` in little
- * endian (paper 5.4). `out` gets `len` + WG_TAG_SIZE bytes and may be `in`. `id` names the key:
- * equal ids must mean equal keys; 0 is never remembered. */
-void wg_aead_seal(WgAead *aead, const guint8 key[WG_KEY_SIZE], guint64 id, guint64 counter,
-                  gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out);
-
-/* wg_aead_open: the reverse. `len` includes the tag; `out` gets `len` - WG_TAG_SIZE bytes and may
- * be `in`. FALSE if the tag is wrong or `len` is too short; `out` is then undefined. */
-gboolean wg_aead_open(WgAead *aead, const guint8 key[WG_KEY_SIZE], guint64 id, guint64 counter,
-                      gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out);
-
-/* wg_xaead_seal, wg_xaead_open: XChaCha20-Poly1305 with a nonce of 24 bytes
- * (draft-irtf-cfrg-xchacha-03, section 2), for cookies. */
-void wg_xaead_seal(const guint8 key[WG_KEY_SIZE], const guint8 nonce[WG_XNONCE_SIZE],
-                   gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out);
-gboolean wg_xaead_open(const guint8 key[WG_KEY_SIZE], const guint8 nonce[WG_XNONCE_SIZE],
-                       gconstpointer ad, gsize ad_len, const guint8 *in, gsize len, guint8 *out);
-
-/* wg_hchacha20: the subkey of XChaCha20 (draft-irtf-cfrg-xchacha-03, section 2.2) for the first 16
- * bytes of a nonce. Public for its test vector. */
-void wg_hchacha20(guint8 out[WG_KEY_SIZE], const guint8 key[WG_KEY_SIZE], const guint8 nonce[16]);
 
 G_END_DECLS

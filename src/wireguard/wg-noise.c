@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "wg-aead.h"
+
 /* A key on the stack, wiped on every way out. */
 typedef WgKey StepKey;
 

@@ -23,6 +23,7 @@
 #include <netinet/in.h>
 
 #include "wg-constants.h"
+#include "wg-aead.h"
 #include "wg-crypto.h"
 
 G_BEGIN_DECLS

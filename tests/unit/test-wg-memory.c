@@ -196,14 +196,94 @@ static void test_settings(void)
     assert_gone(traces, G_N_ELEMENTS(traces));
 }
 
+/* ---- Packets -------------------------------------------------------------------------------- */
+
+static void test_packet_key(void)
+{
+    g_autoptr(WgAead) aead = wg_aead_new();
+    guint8 packet[1424 + WG_TAG_SIZE] = {0};
+    Trace trace;
+    WgKey *key = wg_secret_new0(WgKey);
+
+    wg_random(key, sizeof *key);
+    remember(&trace, key);
+    for (guint64 i = 0; i < 20; i++) {
+        gsize len = i * 71;
+
+        wg_aead_seal(aead, key->bytes, 1, i, NULL, 0, packet, len, packet);
+        g_assert_true(
+            wg_aead_open(aead, key->bytes, 2, i, NULL, 0, packet, len + WG_TAG_SIZE, packet));
+    }
+    g_assert_cmpuint(count(&trace), >=, 1);
+    wg_secret_key_free(key);
+    wg_aead_forget(aead);
+    assert_gone(&trace, 1);
+}
+
+/* Neither a packet's text nor the keystream, which begins with the key of its tag, stays behind. */
+static void test_packet_text(void)
+{
+    g_autoptr(WgAead) aead = wg_aead_new();
+    guint8 packet[1424 + WG_TAG_SIZE] = {0};
+    gsize len = sizeof packet - WG_TAG_SIZE;
+    Trace traces[2];
+    WgKey key;
+
+    wg_random(&key, sizeof key);
+    wg_aead_seal(aead, key.bytes, 1, 7, NULL, 0, packet, len, packet);
+    remember(&traces[0], packet); /* the keystream, since the text is zeros */
+
+    wg_random(packet, len);
+    remember(&traces[1], packet);
+    wg_aead_seal(aead, key.bytes, 1, 8, NULL, 0, packet, len, packet);
+    g_assert_true(wg_aead_open(aead, key.bytes, 2, 8, NULL, 0, packet, len + WG_TAG_SIZE, packet));
+    wg_wipe(packet, sizeof packet);
+    wg_aead_forget(aead);
+    assert_gone(traces, G_N_ELEMENTS(traces));
+}
+
+/* ---- Backends ------------------------------------------------------------------------------- */
+
+typedef struct {
+    WgAeadBackend backend;
+    void (*function)(void);
+} Run;
+
+static void run(gconstpointer data)
+{
+    const Run *self = data;
+
+    g_assert_true(wg_aead_prefer(self->backend));
+    self->function();
+}
+
+/* Once with each backend for data packets. */
+static void add(const char *name, void (*function)(void))
+{
+    for (WgAeadBackend backend = WG_AEAD_EVP; backend <= WG_AEAD_IPSEC_MB; backend++) {
+        g_autofree char *path = g_strdup_printf("%s/%s", name, wg_aead_backend_name(backend));
+        Run *self = g_new(Run, 1);
+
+        *self = (Run){backend, function};
+        if (wg_aead_has_backend(backend))
+            g_test_add_data_func_full(path, self, (GTestDataFunc) run, g_free);
+        else
+            g_free(self);
+    }
+}
+
+#define ADD(name, function) add("/wg-memory/" name, function)
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/wg-memory/after-540-seconds", test_after_540_seconds);
-    g_test_add_func("/wg-memory/after-down", test_after_down);
-    g_test_add_func("/wg-memory/after-removal", test_after_removal);
-    g_test_add_func("/wg-memory/after-rekey", test_after_rekey);
+    ADD("after-540-seconds", test_after_540_seconds);
+    ADD("after-down", test_after_down);
+    ADD("after-removal", test_after_removal);
+    ADD("after-rekey", test_after_rekey);
     g_test_add_func("/wg-memory/handshake", test_handshake);
     g_test_add_func("/wg-memory/settings", test_settings);
+    ADD("packet-key", test_packet_key);
+    ADD("packet-text", test_packet_text);
     return g_test_run();
 }

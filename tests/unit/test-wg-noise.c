@@ -4,6 +4,7 @@
  * both roles, and what must make it fail.
  */
 #include "test-hex.h"
+#include "wireguard/wg-aead.h"
 #include "wireguard/wg-noise.h"
 
 #define MAX_PAYLOAD  64
