@@ -120,9 +120,7 @@ static guint copies_in_heap(const guint8 flipped[WG_KEY_SIZE])
     return copies;
 }
 
-/* The control thread's own tool seals keepalives and what waited; it forgets its key with the rest.
- */
-static void test_no_key_stays(void)
+static void check_no_key_stays(void)
 {
     PAIR;
     guint8 flipped[WG_KEY_SIZE];
@@ -136,6 +134,15 @@ static void test_no_key_stays(void)
     wg_device_set_up(a->device, FALSE);
     wg_device_set_up(b->device, FALSE);
     g_assert_cmpuint(copies_in_heap(flipped), ==, 0);
+}
+
+/* The control thread's own tool seals keepalives and what waited; it forgets its key with the rest.
+ * Of the backends for packets, this one has a copy. */
+static void test_no_key_stays(void)
+{
+    g_assert_true(wg_aead_prefer(WG_AEAD_EVP));
+    check_no_key_stays();
+    g_assert_true(wg_aead_prefer(WG_AEAD_AUTO));
 }
 #endif
 
