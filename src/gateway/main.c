@@ -17,6 +17,7 @@
 #include "culvert-gateway.h"
 #include "gateway-daemon.h"
 #include "log/culvert-log.h"
+#include "tunnel/culvert-tunnel.h"
 
 typedef struct {
     gboolean foreground;
@@ -82,7 +83,10 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
                    "  LOG_LEVEL            How much is logged: verbose (or debug), info, error, "
                    "silent.\n"
                    "                       In the foreground to standard error, else to the "
-                   "journal or syslog\n"));
+                   "journal or syslog\n"
+                   "  CULVERT_AEAD         What encrypts packets, to compare: evp (OpenSSL), "
+                   "ipsec-mb, or auto,\n"
+                   "                       the faster of them here\n"));
     if (!g_option_context_parse(context, argc, argv, error))
         return FALSE;
     /* wireguard-go's way to say the same */
@@ -160,6 +164,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     culvert_log_init("culvert", log_level(g_getenv("LOG_LEVEL")), FALSE);
+    culvert_tunnel_prefer_aead(g_getenv("CULVERT_AEAD"));
     if (!run(&options, &error)) {
         g_printerr("culvert: %s\n", error->message);
         return EXIT_FAILURE;

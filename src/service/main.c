@@ -14,6 +14,7 @@
 #include "culvert-service.h"
 #include "profile/culvert-profile.h"
 #include "log/culvert-log.h"
+#include "tunnel/culvert-tunnel.h"
 
 typedef struct {
     char *bus_name;
@@ -135,6 +136,7 @@ int main(int argc, char **argv)
         g_print("%s %s\n", "nm-culvert-service", CULVERT_VERSION);
         status = EXIT_SUCCESS;
     } else {
+        culvert_tunnel_prefer_aead(g_getenv("CULVERT_AEAD"));
         status = run(&options);
     }
     g_free(options.bus_name);

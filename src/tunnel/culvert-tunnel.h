@@ -41,6 +41,12 @@ G_DECLARE_FINAL_TYPE(CulvertTunnel, culvert_tunnel, CULVERT, TUNNEL, GObject)
 
 CulvertTunnel *culvert_tunnel_new(void);
 
+/* culvert_tunnel_prefer_aead: what is to encrypt the packets of all tunnels of this process: "evp",
+ * "ipsec-mb", or "auto" or NULL for the fastest here. Anything else, or what is not there, is
+ * logged, and returns FALSE: then it is the fastest. For debugging: programs hand over the
+ * environment variable CULVERT_AEAD, once, before there is a tunnel. */
+gboolean culvert_tunnel_prefer_aead(const char *name);
+
 /* culvert_tunnel_set_private_key: NULL removes it. */
 void culvert_tunnel_set_private_key(CulvertTunnel *self, const WgKey *key);
 

@@ -69,6 +69,18 @@ class TestBackground:
             host.stop(process)
             assert left(host) == NONE
 
+    @pytest.mark.parametrize("value, says", [
+        ("evp", "Packets are encrypted by evp"),
+        ("perhaps", "CULVERT_AEAD is “perhaps”"),
+        ("reference", "CULVERT_AEAD is “reference”"),
+    ])
+    def test_encryption_is_chosen(self, host, value, says):
+        process = host.spawn(PROGRAM, "-f", "gw0", log=f"aead-{value}",
+                             env={"CULVERT_AEAD": value, "LOG_LEVEL": "verbose"})
+        wait_for(lambda: host.succeeds("wg", "show", "gw0"), "the interface")
+        assert says in host.log(f"aead-{value}")
+        host.stop(process)
+
 
 # ---- Endings
 

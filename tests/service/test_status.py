@@ -285,6 +285,17 @@ def test_unknown_word(world):
     assert world.computer.succeeds("wg", "show", "culvert0")
 
 
+@pytest.mark.parametrize("value, says", [
+    ("evp", "Packets are encrypted by evp"),
+    ("perhaps", "CULVERT_AEAD is “perhaps”"),
+])
+def test_encryption_is_chosen(world, value, says):
+    service = world.service("--debug", env={"CULVERT_AEAD": value})
+    service.connect(world.account().connection())
+    service.wait_state(STARTED)
+    assert says in service.log()
+
+
 @pytest.mark.parametrize("end", ["disconnect", "signal", "failure"])
 def test_socket_goes_with_the_connection(world, end):
     service = world.service("--persist")
