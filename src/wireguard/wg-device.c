@@ -52,7 +52,7 @@ WgDevice *wg_device_new(WgWakeFunc wake, gpointer user_data)
     device->allowed_ips = wg_allowed_ips_new();
     device->indices = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     device->next_run = G_MAXINT64;
-    device->mtu = DEFAULT_MTU;
+    device->mtus.device = DEFAULT_MTU;
     return device;
 }
 
@@ -153,33 +153,33 @@ const WgKey *wg_device_get_public_key(WgDevice *device)
 void wg_device_set_mtu(WgDevice *device, guint mtu)
 {
     pthread_mutex_lock(&device->lock);
-    device->mtu = mtu;
+    device->mtus.device = mtu;
     pthread_mutex_unlock(&device->lock);
 }
 
 void wg_device_add_route_mtu(WgDevice *device, guint mtu)
 {
+    guint *routes = device->mtus.routes;
     guint i = 0;
 
     pthread_mutex_lock(&device->lock);
-    while (i < WG_ROUTE_MTUS_MAX && device->route_mtus[i] != 0 && device->route_mtus[i] < mtu)
+    while (i < WG_ROUTE_MTUS_MAX && routes[i] != 0 && routes[i] < mtu)
         i++;
-    if (mtu > 0 && i < WG_ROUTE_MTUS_MAX && device->route_mtus[i] != mtu) {
-        memmove(&device->route_mtus[i + 1], &device->route_mtus[i],
-                (WG_ROUTE_MTUS_MAX - 1 - i) * sizeof device->route_mtus[0]);
-        device->route_mtus[i] = mtu;
+    if (mtu > 0 && i < WG_ROUTE_MTUS_MAX && routes[i] != mtu) {
+        memmove(&routes[i + 1], &routes[i], (WG_ROUTE_MTUS_MAX - 1 - i) * sizeof routes[0]);
+        routes[i] = mtu;
     }
     pthread_mutex_unlock(&device->lock);
 }
 
-guint wg_device_padding_bound_locked(const WgDevice *device, gsize len)
+guint wg_padding_bound(const WgMtus *mtus, gsize len)
 {
     /* Which route a packet took we do not see; but one with a smaller MTU it cannot be. */
-    for (guint i = 0; i < WG_ROUTE_MTUS_MAX && device->route_mtus[i] != 0; i++) {
-        if (len <= device->route_mtus[i])
-            return MIN(device->route_mtus[i], MAX(device->mtu, len));
+    for (guint i = 0; i < WG_ROUTE_MTUS_MAX && mtus->routes[i] != 0; i++) {
+        if (len <= mtus->routes[i])
+            return MIN(mtus->routes[i], MAX(mtus->device, len));
     }
-    return device->mtu;
+    return mtus->device;
 }
 
 /* ---- Peers ---------------------------------------------------------------------------------- */

@@ -156,9 +156,6 @@ gboolean wg_peer_reschedule_locked(WgPeer *peer);
 
 /* ---- Device (wg-device.c) ------------------------------------------------------------------- */
 
-/* Different MTUs of routes that are remembered; more make no difference but in padding. */
-#define WG_ROUTE_MTUS_MAX 8
-
 /* What a receiver index stands for. */
 typedef struct {
     guint32 index;
@@ -191,8 +188,7 @@ struct _WgDevice {
     WgAgenda agenda;     /* of peers */
     gint64 next_run;     /* the deadline that the owner knows */
     gboolean has_work;   /* some peer's `work` is not 0, and the owner knows */
-    guint mtu;
-    guint route_mtus[WG_ROUTE_MTUS_MAX]; /* ascending; 0s at the end */
+    WgMtus mtus;
     WgDeviceStats stats;
 };
 
@@ -202,8 +198,8 @@ guint wg_device_key_hash(gconstpointer key);
 /* wg_device_wake: calls the owner; without the lock. */
 void wg_device_wake(WgDevice *device);
 
-/* wg_device_padding_bound_locked: up to how many bytes a packet of `len` may be padded. */
-guint wg_device_padding_bound_locked(const WgDevice *device, gsize len);
+/* wg_padding_bound: up to how many bytes a packet of `len` may be padded. */
+guint wg_padding_bound(const WgMtus *mtus, gsize len);
 
 /* Indices: random, unique among those in use (paper 5.4.2). */
 guint32 wg_index_new_locked(WgDevice *device, WgPeer *peer);

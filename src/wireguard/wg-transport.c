@@ -40,18 +40,31 @@ static gsize ip_length(const guint8 *packet, gsize len)
     return total <= len ? total : 0;
 }
 
-static WgPeer *lookup_destination_locked(WgDevice *device, const guint8 *packet)
+/* A packet's source or destination address, for a look-up. */
+typedef struct {
+    const guint8 *bytes;
+    gsize len;
+} Address;
+
+static Address destination_of(const guint8 *packet)
 {
-    if (packet[0] >> 4 == 4)
-        return wg_allowed_ips_lookup(device->allowed_ips, AF_INET, packet + 16);
-    return wg_allowed_ips_lookup(device->allowed_ips, AF_INET6, packet + 24);
+    return packet[0] >> 4 == 4 ? (Address){packet + 16, 4} : (Address){packet + 24, 16};
 }
 
-static WgPeer *lookup_source_locked(WgDevice *device, const guint8 *packet)
+static Address source_of(const guint8 *packet)
 {
-    if (packet[0] >> 4 == 4)
-        return wg_allowed_ips_lookup(device->allowed_ips, AF_INET, packet + 12);
-    return wg_allowed_ips_lookup(device->allowed_ips, AF_INET6, packet + 8);
+    return packet[0] >> 4 == 4 ? (Address){packet + 12, 4} : (Address){packet + 8, 16};
+}
+
+static gboolean same_address(Address a, Address b)
+{
+    return a.len == b.len && memcmp(a.bytes, b.bytes, a.len) == 0;
+}
+
+static WgPeer *lookup_locked(WgDevice *device, Address address)
+{
+    return wg_allowed_ips_lookup(device->allowed_ips, address.len == 4 ? AF_INET : AF_INET6,
+                                 address.bytes);
 }
 
 /* ---- Out ------------------------------------------------------------------------------------ */
@@ -78,29 +91,59 @@ static gboolean too_old_to_send_locked(const WgPeer *peer, gint64 now)
                        (keypair->initiator && now - keypair->born >= WG_REKEY_AFTER_TIME));
 }
 
-WgVerdict wg_tx_begin(WgDevice *device, const guint8 *packet, gsize len, guint n, gint64 now,
-                      WgTx *tx)
+/* How many of the packets go to the peer of the first, and in how many datagrams. */
+static guint measure_run_locked(WgDevice *device, const WgPeer *peer, const WgTxPacket *packets,
+                                guint n, guint *n_datagrams)
 {
-    WgVerdict verdict = WG_OK;
-    WgPeer *peer;
+    Address last = destination_of(packets[0].data);
+    guint i;
 
-    memset(tx, 0, sizeof *tx);
-    if (ip_length(packet, len) == 0)
-        return WG_MALFORMED;
-    pthread_mutex_lock(&device->lock);
-    peer = lookup_destination_locked(device, packet);
+    *n_datagrams = packets[0].count;
+    for (i = 1; i < n; i++) {
+        Address address;
+
+        if (ip_length(packets[i].data, packets[i].len) == 0)
+            break;
+        address = destination_of(packets[i].data);
+        if (!same_address(address, last) && lookup_locked(device, address) != peer)
+            break;
+        last = address;
+        *n_datagrams += packets[i].count;
+    }
+    return i;
+}
+
+static WgVerdict begin_locked(WgDevice *device, const WgTxPacket *packets, guint n, gint64 now,
+                              WgTx *tx)
+{
+    WgPeer *peer = lookup_locked(device, destination_of(packets[0].data));
+    guint n_datagrams;
+
     if (!peer) {
         device->stats.tx_no_peer++;
-        verdict = WG_NO_PEER;
-    } else if (!wg_peer_has_endpoint_locked(peer)) {
-        device->stats.tx_no_endpoint++;
-        verdict = WG_NO_ENDPOINT;
-    } else {
-        tx->peer = wg_peer_ref(peer);
-        tx->mtu = wg_device_padding_bound_locked(device, len);
-        tx->endpoint = peer->endpoint;
-        verdict = reserve_locked(peer, n, now, tx) ? WG_OK : WG_STAGED;
+        return WG_NO_PEER;
     }
+    if (!wg_peer_has_endpoint_locked(peer)) {
+        device->stats.tx_no_endpoint++;
+        return WG_NO_ENDPOINT;
+    }
+    tx->peer = wg_peer_ref(peer);
+    tx->mtus = device->mtus;
+    tx->endpoint = peer->endpoint;
+    tx->n_packets = measure_run_locked(device, peer, packets, n, &n_datagrams);
+    return reserve_locked(peer, n_datagrams, now, tx) ? WG_OK : WG_STAGED;
+}
+
+WgVerdict wg_tx_begin(WgDevice *device, const WgTxPacket *packets, guint n, gint64 now, WgTx *tx)
+{
+    WgVerdict verdict;
+
+    memset(tx, 0, sizeof *tx);
+    tx->n_packets = 1;
+    if (ip_length(packets[0].data, packets[0].len) == 0)
+        return WG_MALFORMED;
+    pthread_mutex_lock(&device->lock);
+    verdict = begin_locked(device, packets, n, now, tx);
     pthread_mutex_unlock(&device->lock);
     return verdict;
 }
@@ -121,7 +164,7 @@ static gsize padded_size(gsize len, guint mtu)
 
 gsize wg_tx_sealed_size(const WgTx *tx, gsize len)
 {
-    return WG_DATA_OVERHEAD + padded_size(len, tx->mtu);
+    return WG_DATA_OVERHEAD + padded_size(len, wg_padding_bound(&tx->mtus, len));
 }
 
 gsize wg_tx_seal(const WgTx *tx, WgAead *aead, guint i, const guint8 *packet, gsize len,
@@ -133,14 +176,18 @@ gsize wg_tx_seal(const WgTx *tx, WgAead *aead, guint i, const guint8 *packet, gs
         .receiver = GUINT32_TO_LE(tx->keypair->remote_index),
         .counter = GUINT64_TO_LE(counter),
     };
-    gsize padded = padded_size(len, tx->mtu);
+    gsize padded = padded_size(len, wg_padding_bound(&tx->mtus, len));
     guint8 *payload = out + sizeof header;
 
     memcpy(out, &header, sizeof header);
-    if (payload != packet && len > 0)
-        memmove(payload, packet, len);
-    memset(payload + len, 0, padded - len);
-    wg_aead_seal(aead, tx->keypair->keys[0].bytes, tx->keypair->id, counter, NULL, 0, payload,
+    /* A packet of full size needs no padding: then sealing is the copy. */
+    if (padded != len) {
+        if (payload != packet && len > 0)
+            memmove(payload, packet, len);
+        memset(payload + len, 0, padded - len);
+        packet = payload;
+    }
+    wg_aead_seal(aead, tx->keypair->keys[0].bytes, tx->keypair->id, counter, NULL, 0, packet,
                  padded, payload);
     return WG_DATA_OVERHEAD + padded;
 }
@@ -201,7 +248,7 @@ static gsize flush_one(WgPeer *peer, WgTx *tx, guint i, const WgStaged *staged)
     gsize size;
 
     pthread_mutex_lock(&peer->device->lock);
-    tx->mtu = wg_device_padding_bound_locked(peer->device, staged->len);
+    tx->mtus = peer->device->mtus;
     pthread_mutex_unlock(&peer->device->lock);
     size = wg_tx_sealed_size(tx, staged->len);
     datagram = g_malloc(size);
@@ -332,8 +379,9 @@ void wg_rx_open(const WgRx *rx, WgAead *aead, WgRxPacket *packet)
 }
 
 /* For an authentic, new packet: may it be delivered? */
-static WgVerdict inspect_locked(WgRx *rx, WgRxPacket *packet)
+static WgVerdict inspect_locked(WgRx *rx, WgRxPacket *packet, Address *allowed)
 {
+    Address source;
     gsize len;
 
     if (packet->len == 0)
@@ -344,16 +392,21 @@ static WgVerdict inspect_locked(WgRx *rx, WgRxPacket *packet)
         return WG_MALFORMED;
     }
     packet->len = len;
-    if (lookup_source_locked(rx->device, packet->data) != rx->peer) {
+    source = source_of(packet->data);
+    if (allowed->bytes && same_address(source, *allowed))
+        return WG_OK;
+    if (lookup_locked(rx->device, source) != rx->peer) {
         rx->peer->stats.dropped_allowed_ips++;
         return WG_NOT_ALLOWED;
     }
+    *allowed = source;
     return WG_OK;
 }
 
 typedef struct {
     guint authentic; /* and new */
     guint data;      /* of those, not keepalives */
+    Address allowed; /* the source of the last packet that may be delivered */
 } RxCount;
 
 static void judge_locked(WgRx *rx, WgRxPacket *packet, RxCount *count)
@@ -372,7 +425,7 @@ static void judge_locked(WgRx *rx, WgRxPacket *packet, RxCount *count)
         return;
     }
     rx->peer->stats.rx_bytes += packet->wire_len;
-    packet->verdict = inspect_locked(rx, packet);
+    packet->verdict = inspect_locked(rx, packet, &count->allowed);
     count->authentic++;
     if (packet->verdict != WG_KEEPALIVE)
         count->data++;

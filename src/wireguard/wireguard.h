@@ -223,30 +223,47 @@ typedef enum {
     WG_NOT_ALLOWED, /* inner source does not belong to the peer */
 } WgVerdict;
 
+/* Different MTUs of routes that are remembered; more make no difference but in padding. */
+#define WG_ROUTE_MTUS_MAX 8
+
+/* What bounds padding: see wg_device_set_mtu() and wg_device_add_route_mtu(). */
+typedef struct {
+    guint device;
+    guint routes[WG_ROUTE_MTUS_MAX]; /* ascending; 0s at the end */
+} WgMtus;
+
+/* An inner packet on its way out, or a large one that will be cut: it becomes `count` datagrams,
+ * all to its destination. */
+typedef struct {
+    guint8 *data;
+    gsize len;
+    guint count;
+} WgTxPacket;
+
 /* A permit to send a run of packets to one peer, under one key. */
 typedef struct {
     WgKeypair *keypair;
     WgPeer *peer;
-    guint64 counter; /* of the run's first packet */
-    guint mtu;
+    guint64 counter; /* of the run's first datagram */
+    guint n_packets; /* how many of the packets that were offered are in the run */
+    WgMtus mtus;
     WgEndpoint endpoint;
 } WgTx;
 
-/* wg_tx_begin: finds the peer for the inner packet `packet` (IPv4 or IPv6, `len` bytes) and
- * reserves `n` counters under its current key. All `n` packets of the run must have that
- * destination.
+/* wg_tx_begin: finds the peer of the first of `n` inner packets (IPv4 or IPv6; at least one), and
+ * how many that follow go to the same peer: tx->n_packets. Reserves a counter for each of their
+ * datagrams under the peer's current key.
  * Returns WG_OK with `tx` filled: seal with wg_tx_seal(), then call wg_tx_end().
  * Returns WG_STAGED if there is no key yet: hand over each packet with wg_tx_stage(), then call
- * wg_tx_end(). Otherwise `tx` is empty and wg_tx_end() must not be called. */
-WgVerdict wg_tx_begin(WgDevice *device, const guint8 *packet, gsize len, guint n, gint64 now,
-                      WgTx *tx);
+ * wg_tx_end(). Otherwise only tx->n_packets is set, and wg_tx_end() must not be called. */
+WgVerdict wg_tx_begin(WgDevice *device, const WgTxPacket *packets, guint n, gint64 now, WgTx *tx);
 
 /* wg_tx_sealed_size: bytes of the datagram that carries an inner packet of `len` bytes. */
 gsize wg_tx_sealed_size(const WgTx *tx, gsize len);
 
-/* wg_tx_seal: writes the datagram for the `i`th packet of the run to `out`, which holds
- * wg_tx_sealed_size() bytes. `packet` may be `out` + WG_DATA_HEADER_SIZE: sealing in place.
- * Returns the datagram's size. Takes no lock. */
+/* wg_tx_seal: writes the run's `i`th datagram, which carries `packet`, to `out`, which holds
+ * wg_tx_sealed_size() bytes. `packet` may be `out` + WG_DATA_HEADER_SIZE: sealing in place; or
+ * elsewhere: sealing is then the copy. Returns the datagram's size. Takes no lock. */
 gsize wg_tx_seal(const WgTx *tx, WgAead *aead, guint i, const guint8 *packet, gsize len,
                  guint8 *out);
 

@@ -7,6 +7,13 @@
 
 #include <string.h>
 
+/* A permit for `count` datagrams to where `packet`, `len` bytes, goes. */
+static WgVerdict begin(Host *host, const GByteArray *packet, gsize len, guint count, WgTx *tx)
+{
+    return wg_tx_begin(host->device, &(WgTxPacket){packet->data, len, count}, 1, host->net->now,
+                       tx);
+}
+
 /* ---- Sizes ---------------------------------------------------------------------------------- */
 
 static void test_lengths(void)
@@ -40,7 +47,7 @@ static void test_padding(void)
     WgTx tx = {0};
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        tx.mtu = cases[i].mtu;
+        tx.mtus.device = cases[i].mtu;
         g_assert_cmpuint(wg_tx_sealed_size(&tx, cases[i].len), ==, cases[i].padded + 32);
     }
 }
@@ -140,58 +147,6 @@ static void test_route_mtu(void)
 }
 
 /* ---- Runs ----------------------------------------------------------------------------------- */
-
-/* Many packets under one permit, sealed in place, opened and judged together. */
-static void test_run(void)
-{
-    enum {
-        N = 64,
-        SIZE = 100
-    };
-    PAIR;
-    g_autoptr(GByteArray) packet = packet_new("10.0.0.1", "10.0.0.2", SIZE, 0);
-    guint8 wire[N][SIZE + WG_DATA_OVERHEAD + WG_PADDING];
-    WgRxPacket packets[N];
-    gsize size = 0;
-    WgTx tx;
-    WgRx rx;
-
-    converse(a, b);
-    g_assert_cmpint(wg_tx_begin(a->device, packet->data, SIZE, N, net->now, &tx), ==, WG_OK);
-    for (guint i = 0; i < N; i++) {
-        memcpy(wire[i] + WG_DATA_HEADER_SIZE, packet->data, SIZE);
-        wire[i][WG_DATA_HEADER_SIZE + SIZE - 1] = (guint8) i;
-        size = wg_tx_seal(&tx, a->aead, i, wire[i] + WG_DATA_HEADER_SIZE, SIZE, wire[i]);
-        g_assert_cmpuint(size, ==, wg_tx_sealed_size(&tx, SIZE));
-    }
-    wg_tx_end(&tx, N, N * size, net->now);
-
-    memcpy(wire[5], wire[4], size); /* one twice */
-    wire[6][20] ^= 1;               /* one spoilt */
-    g_assert_cmpint(wg_rx_begin(b->device, wire[0], size, net->now, &rx), ==, WG_OK);
-    for (guint i = 0; i < N; i++) {
-        g_assert_true(wg_rx_same_run(&rx, wire[i], size));
-        packets[i] = (WgRxPacket){.data = wire[i], .len = size};
-        wg_rx_open(&rx, b->aead, &packets[i]);
-        g_assert_cmpint(packets[i].verdict, ==, i == 6 ? WG_UNAUTHENTIC : WG_OK);
-    }
-    wire[0][4] ^= 1;
-    g_assert_false(wg_rx_same_run(&rx, wire[0], size));
-    g_assert_false(wg_rx_same_run(&rx, wire[1], WG_DATA_OVERHEAD - 1));
-    wg_rx_end(&rx, packets, N, &a->address, net->now);
-    for (guint i = 0; i < N; i++) {
-        WgVerdict expected = i == 5 ? WG_REPLAYED : i == 6 ? WG_UNAUTHENTIC : WG_OK;
-
-        g_assert_cmpint(packets[i].verdict, ==, expected);
-        if (expected == WG_OK) {
-            g_assert_cmpuint(packets[i].len, ==, SIZE);
-            g_assert_cmpuint(packets[i].data[SIZE - 1], ==, i);
-        }
-    }
-    g_assert_cmpuint(device_stats(b).dropped_unauthentic, ==, 1);
-    g_assert_cmpuint(peer_stats(b, a).dropped_replayed, ==, 1);
-    converse(a, b);
-}
 
 /* ---- Staged packets ------------------------------------------------------------------------- */
 
@@ -620,9 +575,9 @@ static void test_run_at_the_end(void)
 
     converse(a, b);
     host_peer(a, b)->current->next_counter = WG_REJECT_AFTER_MESSAGES - 10;
-    g_assert_cmpint(wg_tx_begin(a->device, packet->data, 60, 11, net->now, &tx), ==, WG_STAGED);
+    g_assert_cmpint(begin(a, packet, 60, 11, &tx), ==, WG_STAGED);
     wg_tx_end(&tx, 0, 0, net->now);
-    g_assert_cmpint(wg_tx_begin(a->device, packet->data, 60, 9, net->now, &tx), ==, WG_OK);
+    g_assert_cmpint(begin(a, packet, 60, 9, &tx), ==, WG_OK);
     wg_tx_end(&tx, 0, 0, net->now);
 }
 
@@ -635,10 +590,10 @@ static void test_counters_are_not_reused(void)
     WgTx tx;
 
     converse(a, b);
-    g_assert_cmpint(wg_tx_begin(a->device, packet->data, 60, 5, net->now, &tx), ==, WG_OK);
+    g_assert_cmpint(begin(a, packet, 60, 5, &tx), ==, WG_OK);
     first = tx.counter;
     wg_tx_end(&tx, 0, 0, net->now);
-    g_assert_cmpint(wg_tx_begin(a->device, packet->data, 60, 1, net->now, &tx), ==, WG_OK);
+    g_assert_cmpint(begin(a, packet, 60, 1, &tx), ==, WG_OK);
     g_assert_cmpuint(tx.counter, ==, first + 5);
     wg_tx_end(&tx, 1, 100, net->now);
 }
@@ -669,7 +624,7 @@ static void test_removal_during_run(void)
     wg_rx_end(&rx, &received, 1, &a->address, net->now);
     g_assert_cmpint(received.verdict, ==, WG_NOT_ALLOWED);
 
-    g_assert_cmpint(wg_tx_begin(a->device, packet->data, 60, 1, net->now, &tx), ==, WG_OK);
+    g_assert_cmpint(begin(a, packet, 60, 1, &tx), ==, WG_OK);
     wg_device_remove_peer(a->device, host_peer(a, b));
     g_assert_cmpuint(wg_tx_seal(&tx, a->aead, 0, packet->data, 60, out), ==, 96);
     wg_tx_end(&tx, 1, 96, net->now);
@@ -687,7 +642,6 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-transport/route-mtu", test_route_mtu);
     g_test_add_func("/wg-transport/format", test_format);
     g_test_add_func("/wg-transport/statistics", test_statistics);
-    g_test_add_func("/wg-transport/run", test_run);
     g_test_add_func("/wg-transport/staged", test_staged);
     g_test_add_func("/wg-transport/staged-apart", test_staged_apart);
     g_test_add_func("/wg-transport/reorder", test_reorder);

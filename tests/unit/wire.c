@@ -217,7 +217,7 @@ WgVerdict host_send_packet(Host *host, const GByteArray *packet)
     WgVerdict verdict;
     WgTx tx;
 
-    verdict = wg_tx_begin(host->device, packet->data, packet->len, 1, now, &tx);
+    verdict = wg_tx_begin(host->device, &(WgTxPacket){packet->data, packet->len, 1}, 1, now, &tx);
     if (verdict == WG_OK) {
         gsize size = wg_tx_sealed_size(&tx, packet->len);
         g_autofree guint8 *out = g_malloc(size);
