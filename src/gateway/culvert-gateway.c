@@ -119,7 +119,7 @@ static void on_link(const CulvertLinkState *state, gpointer data)
 
 static gboolean create_device(CulvertGateway *self, GError **error)
 {
-    g_autoptr(CulvertTun) tun = culvert_tun_open(self->name, error);
+    g_autoptr(CulvertTun) tun = culvert_tunnel_open_device(self->tunnel, self->name, error);
 
     if (!tun || !culvert_tun_set_mtu(tun, DEFAULT_MTU, error))
         return FALSE;

@@ -21,6 +21,7 @@
 
 typedef struct {
     gboolean foreground;
+    gboolean no_offload;
     gboolean version;
     const char *interface;
 } Options;
@@ -66,6 +67,8 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
     const GOptionEntry entries[] = {
         {"foreground", 'f', 0, G_OPTION_ARG_NONE, &options->foreground,
          N_("Stay in the foreground"), NULL},
+        {"no-offload", 0, 0, G_OPTION_ARG_NONE, &options->no_offload,
+         N_("Move each packet by itself, for debugging"), NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &options->version, N_("Show the version"), NULL},
         {NULL},
     };
@@ -86,7 +89,11 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
                    "journal or syslog\n"
                    "  CULVERT_AEAD         What encrypts packets, to compare: evp (OpenSSL), "
                    "ipsec-mb, or auto,\n"
-                   "                       the faster of them here\n"));
+                   "                       the faster of them here\n"
+                   "  CULVERT_OFFLOAD      no: as --no-offload\n"
+                   "  CULVERT_QUEUES       How many queues the interface has, 1 to 4; by default, "
+                   "half as many\n"
+                   "                       as there are processors\n"));
     if (!g_option_context_parse(context, argc, argv, error))
         return FALSE;
     /* wireguard-go's way to say the same */
@@ -164,7 +171,9 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     culvert_log_init("culvert", log_level(g_getenv("LOG_LEVEL")), FALSE);
-    culvert_tunnel_prefer_aead(g_getenv("CULVERT_AEAD"));
+    culvert_tunnel_read_environment();
+    if (options.no_offload)
+        culvert_tunnel_set_default_offload(FALSE);
     if (!run(&options, &error)) {
         g_printerr("culvert: %s\n", error->message);
         return EXIT_FAILURE;

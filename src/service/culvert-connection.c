@@ -133,7 +133,7 @@ static void log_configuration(CulvertConnection *self)
 /* An Ethernet device (device-type tap) will be opened here, too. */
 static gboolean open_device(CulvertConnection *self, GError **error)
 {
-    g_autoptr(CulvertTun) tun = culvert_tun_open(self->ifname, error);
+    g_autoptr(CulvertTun) tun = culvert_tunnel_open_device(self->tunnel, self->ifname, error);
 
     if (!tun)
         return FALSE;

@@ -20,6 +20,7 @@ typedef struct {
     char *bus_name;
     gboolean persist;
     gboolean debug;
+    gboolean no_offload;
     gboolean version;
 } Options;
 
@@ -33,6 +34,8 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
          N_("Do not quit when the connection ends (for debugging)"), NULL},
         {"debug", 0, 0, G_OPTION_ARG_NONE, &options->debug,
          N_("Log everything, except keys, to standard error"), NULL},
+        {"no-offload", 0, 0, G_OPTION_ARG_NONE, &options->no_offload,
+         N_("Move each packet by itself, for debugging"), NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &options->version, N_("Show the version"), NULL},
         {NULL},
     };
@@ -136,7 +139,9 @@ int main(int argc, char **argv)
         g_print("%s %s\n", "nm-culvert-service", CULVERT_VERSION);
         status = EXIT_SUCCESS;
     } else {
-        culvert_tunnel_prefer_aead(g_getenv("CULVERT_AEAD"));
+        culvert_tunnel_read_environment();
+        if (options.no_offload)
+            culvert_tunnel_set_default_offload(FALSE);
         status = run(&options);
     }
     g_free(options.bus_name);

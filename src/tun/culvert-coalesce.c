@@ -408,3 +408,8 @@ void culvert_coalescer_flush(CulvertCoalescer *c)
     while (c->n_open > 0)
         close_item(c, 0);
 }
+
+void culvert_coalescer_set_kinds(CulvertCoalescer *c, CulvertCoalesceKinds kinds)
+{
+    c->kinds = kinds;
+}

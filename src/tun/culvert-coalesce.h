@@ -44,7 +44,7 @@ typedef struct {
 } CulvertWrite;
 
 /* CulvertWriteFunc: called with what is ready. `write` is valid until it returns; what iov points
- * to is in the memory given to add(), and may be changed. May not call the coalescer. */
+ * to is in the memory given to add(), and may be changed. May not call add() or flush(). */
 typedef void (*CulvertWriteFunc)(const CulvertWrite *write, gpointer user_data);
 
 typedef enum {
@@ -85,6 +85,10 @@ typedef struct {
  * coalescer may not be moved or copied while something is open. */
 void culvert_coalescer_init(CulvertCoalescer *c, CulvertCoalesceKinds kinds, CulvertWriteFunc write,
                             gpointer user_data);
+
+/* culvert_coalescer_set_kinds: what to put together of what is added from now on. May also be
+ * called by the CulvertWriteFunc. */
+void culvert_coalescer_set_kinds(CulvertCoalescer *c, CulvertCoalesceKinds kinds);
 
 /* culvert_coalescer_add: adds `len` bytes, an IP packet without padding, whose memory must stay,
  * and not be touched, until flush() returns. Packets of a flow (addresses, protocol and ports) are

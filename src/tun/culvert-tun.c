@@ -21,9 +21,17 @@
 #define TUN_DEVICE   "/dev/net/tun"
 #define DEFAULT_NAME "culvert%d"
 
+/* Since Linux 6.2; Debian 12's headers are older. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
 struct _CulvertTun {
-    int fd;
+    int fds[CULVERT_TUN_QUEUES_MAX];
+    guint n_queues;
     int control; /* any socket: carries the interface's ioctls */
+    CulvertTunOffload offload;
     int ifindex;
     char name[IFNAMSIZ];
 };
@@ -70,7 +78,21 @@ static void set_create_error(GError **error, const char *name, int errsv)
                 _("Cannot create the TUN device “%s”: %s"), name, reason);
 }
 
-static gboolean create_interface(CulvertTun *tun, const char *name, GError **error)
+/* The first queue creates the interface, the others join it by its name. */
+static gboolean add_queue(CulvertTun *tun, struct ifreq *request, const char *name, GError **error)
+{
+    int fd = open_driver(error);
+
+    if (fd < 0)
+        return FALSE;
+    tun->fds[tun->n_queues++] = fd;
+    if (ioctl(fd, TUNSETIFF, request) == 0)
+        return TRUE;
+    set_create_error(error, name, errno);
+    return FALSE;
+}
+
+static gboolean create_interface(CulvertTun *tun, const char *name, guint n_queues, GError **error)
 {
     struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
 
@@ -80,13 +102,29 @@ static gboolean create_interface(CulvertTun *tun, const char *name, GError **err
                     IFNAMSIZ - 1);
         return FALSE;
     }
+    if (tun->offload.headers)
+        request.ifr_flags |= IFF_VNET_HDR;
+    if (n_queues > 1)
+        request.ifr_flags |= IFF_MULTI_QUEUE;
     g_strlcpy(request.ifr_name, name, sizeof request.ifr_name);
-    if (ioctl(tun->fd, TUNSETIFF, &request) != 0) {
-        set_create_error(error, name, errno);
-        return FALSE;
+    while (tun->n_queues < n_queues) {
+        if (!add_queue(tun, &request, name, error))
+            return FALSE;
     }
     memcpy(tun->name, request.ifr_name, sizeof tun->name);
     return TRUE;
+}
+
+/* Asks for all, and then for less. What the kernel does not know it refuses as a whole. */
+static void set_offload(CulvertTun *tun)
+{
+    const unsigned long tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+    int fd = tun->fds[0];
+
+    if (!tun->offload.headers)
+        return;
+    tun->offload.udp = ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0;
+    tun->offload.tcp = tun->offload.udp || ioctl(fd, TUNSETOFFLOAD, tcp) == 0;
 }
 
 static gboolean find_ifindex(CulvertTun *tun, GError **error)
@@ -107,18 +145,18 @@ static gboolean find_ifindex(CulvertTun *tun, GError **error)
     return FALSE;
 }
 
-CulvertTun *culvert_tun_open(const char *name, GError **error)
+CulvertTun *culvert_tun_open(const char *name, guint n_queues, gboolean offload, GError **error)
 {
     g_autoptr(CulvertTun) tun = g_new0(CulvertTun, 1);
 
+    g_return_val_if_fail(n_queues >= 1 && n_queues <= CULVERT_TUN_QUEUES_MAX, NULL);
+
     tun->control = -1;
-    tun->fd = open_driver(error);
-    if (tun->fd < 0)
+    tun->offload.headers = offload;
+    if (!create_interface(tun, name ? name : DEFAULT_NAME, n_queues, error) ||
+        !find_ifindex(tun, error))
         return NULL;
-    if (!create_interface(tun, name ? name : DEFAULT_NAME, error))
-        return NULL;
-    if (!find_ifindex(tun, error))
-        return NULL;
+    set_offload(tun);
     return g_steal_pointer(&tun);
 }
 
@@ -126,8 +164,8 @@ void culvert_tun_free(CulvertTun *tun)
 {
     if (!tun)
         return;
-    if (tun->fd >= 0)
-        close(tun->fd);
+    for (guint i = 0; i < tun->n_queues; i++)
+        close(tun->fds[i]);
     if (tun->control >= 0)
         close(tun->control);
     g_free(tun);
@@ -139,7 +177,7 @@ const char *culvert_tun_get_name(CulvertTun *tun)
 {
     struct ifreq request = {0};
 
-    if (ioctl(tun->fd, TUNGETIFF, &request) == 0)
+    if (ioctl(tun->fds[0], TUNGETIFF, &request) == 0)
         memcpy(tun->name, request.ifr_name, sizeof tun->name);
     return tun->name;
 }
@@ -149,9 +187,19 @@ int culvert_tun_get_ifindex(const CulvertTun *tun)
     return tun->ifindex;
 }
 
-int culvert_tun_get_fd(const CulvertTun *tun)
+guint culvert_tun_get_n_queues(const CulvertTun *tun)
 {
-    return tun->fd;
+    return tun->n_queues;
+}
+
+int culvert_tun_get_fd(const CulvertTun *tun, guint queue)
+{
+    return tun->fds[queue];
+}
+
+CulvertTunOffload culvert_tun_get_offload(const CulvertTun *tun)
+{
+    return tun->offload;
 }
 
 gboolean culvert_tun_set_mtu(CulvertTun *tun, guint mtu, GError **error)
@@ -178,29 +226,38 @@ guint culvert_tun_get_mtu(CulvertTun *tun)
 
 /* ---- Packets -------------------------------------------------------------------------------- */
 
-/*
- * Where offload enters: with IFF_VNET_HDR and TUNSETOFFLOAD, one read hands over up to 64 KiB
- * that stand for many packets, and one write takes as many. These two functions then become a
- * read into, and a write from, a batch.
- */
-gssize culvert_tun_read(CulvertTun *tun, guint8 *buffer, gsize size)
+gssize culvert_tun_read(CulvertTun *tun, guint queue, struct virtio_net_hdr *vnet, guint8 *buffer,
+                        gsize size)
 {
+    struct iovec iov[] = {{vnet, sizeof *vnet}, {buffer, size}};
+    guint first = tun->offload.headers ? 0 : 1;
     gssize n;
 
+    if (first == 1)
+        memset(vnet, 0, sizeof *vnet);
     do
-        n = read(tun->fd, buffer, size);
+        n = readv(tun->fds[queue], iov + first, (int) (G_N_ELEMENTS(iov) - first));
     while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EAGAIN)
-        return 0;
-    return n;
+    if (n < 0)
+        return errno == EAGAIN ? 0 : -1;
+    return MAX(n - (gssize) (first == 0 ? sizeof *vnet : 0), 0);
 }
 
-gssize culvert_tun_write(CulvertTun *tun, const guint8 *packet, gsize len)
+gboolean culvert_tun_write(CulvertTun *tun, guint queue, const struct iovec *iov, guint n)
 {
-    gssize n;
+    guint first = tun->offload.headers ? 0 : 1;
+    gssize written;
 
     do
-        n = write(tun->fd, packet, len);
-    while (n < 0 && errno == EINTR);
-    return n;
+        written = writev(tun->fds[queue], iov + first, (int) (n - first));
+    while (written < 0 && errno == EINTR);
+    return written >= 0;
+}
+
+gboolean culvert_tun_write_packet(CulvertTun *tun, guint queue, const guint8 *packet, gsize len)
+{
+    struct virtio_net_hdr vnet = {0};
+    const struct iovec iov[] = {{&vnet, sizeof vnet}, {(gpointer) packet, len}};
+
+    return culvert_tun_write(tun, queue, iov, G_N_ELEMENTS(iov));
 }

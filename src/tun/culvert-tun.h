@@ -9,19 +9,36 @@
 #pragma once
 
 #include <gio/gio.h>
+#include <sys/uio.h>
+
+#include "culvert-vnet.h"
 
 G_BEGIN_DECLS
 
 typedef struct _CulvertTun CulvertTun;
 
+/* More queues than this bring nothing: a tunnel's other end has to keep up. */
+#define CULVERT_TUN_QUEUES_MAX 8
+
+/* What the kernel takes in one write, and hands over in one read if it takes it. Missing on older
+ * kernels, or switched off. */
+typedef struct {
+    gboolean headers; /* each packet has a virtio-net header: checksums may be left to do */
+    gboolean tcp;     /* many TCP segments as one */
+    gboolean udp;     /* many UDP datagrams as one (Linux 6.2) */
+} CulvertTunOffload;
+
 /* The largest packet a device can hand over. */
 #define CULVERT_TUN_MAX_PACKET 65535
 
 /* culvert_tun_open: creates the device. `name` is an interface name of at most 15 bytes, may
- * contain one "%d" for the first free number, and is "culvert%d" if NULL. The device is down,
- * without addresses, non-blocking and without packet information (IFF_NO_PI). An error says which
- * name was tried, why it failed and what to do; domain G_IO_ERROR. Needs CAP_NET_ADMIN. */
-CulvertTun *culvert_tun_open(const char *name, GError **error);
+ * contain one "%d" for the first free number, and is "culvert%d" if NULL. `n_queues`, 1 to
+ * CULVERT_TUN_QUEUES_MAX: how many threads can read, or write, at once; the kernel keeps the
+ * packets of one flow in one queue. `offload` FALSE: as if the kernel had no offload.
+ * The device is down, without addresses, non-blocking and without packet information (IFF_NO_PI).
+ * An error says which name was tried, why it failed and what to do; domain G_IO_ERROR. Needs
+ * CAP_NET_ADMIN. */
+CulvertTun *culvert_tun_open(const char *name, guint n_queues, gboolean offload, GError **error);
 
 /* culvert_tun_free: closes and thereby removes the device. */
 void culvert_tun_free(CulvertTun *tun);
@@ -32,19 +49,31 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CulvertTun, culvert_tun_free)
 const char *culvert_tun_get_name(CulvertTun *tun);
 int culvert_tun_get_ifindex(const CulvertTun *tun);
 
-/* culvert_tun_get_fd: for waiting only. */
-int culvert_tun_get_fd(const CulvertTun *tun);
+guint culvert_tun_get_n_queues(const CulvertTun *tun);
+
+/* culvert_tun_get_fd: of a queue, for waiting only. */
+int culvert_tun_get_fd(const CulvertTun *tun, guint queue);
+
+/* culvert_tun_get_offload: what there is. */
+CulvertTunOffload culvert_tun_get_offload(const CulvertTun *tun);
 
 /* culvert_tun_set_mtu, culvert_tun_get_mtu: the interface's MTU in bytes; 0 on error. */
 gboolean culvert_tun_set_mtu(CulvertTun *tun, guint mtu, GError **error);
 guint culvert_tun_get_mtu(CulvertTun *tun);
 
-/* culvert_tun_read: one packet from the device, without waiting. Returns its length, 0 if there
- * is none, -1 (errno set) if the device is gone or down. One thread at a time. */
-gssize culvert_tun_read(CulvertTun *tun, guint8 *buffer, gsize size);
+/* culvert_tun_read: one packet from a queue, without waiting, to `buffer`, which should hold
+ * CULVERT_TUN_MAX_PACKET bytes. `vnet` says what is left to do before it can be sent (see
+ * culvert-segment.h); zero without offload. Returns the packet's length, 0 if there is none, -1
+ * (errno set) if the device is gone or down. One thread a queue at a time. */
+gssize culvert_tun_read(CulvertTun *tun, guint queue, struct virtio_net_hdr *vnet, guint8 *buffer,
+                        gsize size);
 
-/* culvert_tun_write: one packet to the device, without waiting; -1 (errno set) if it was not
- * taken. One thread at a time, which may be another than the reader's. */
-gssize culvert_tun_write(CulvertTun *tun, const guint8 *packet, gsize len);
+/* culvert_tun_write: one packet, or several as one (see culvert-coalesce.h), without waiting.
+ * iov[0] is a struct virtio_net_hdr, zero for an ordinary packet; the packet follows. FALSE (errno
+ * set): it was not taken. Any thread. */
+gboolean culvert_tun_write(CulvertTun *tun, guint queue, const struct iovec *iov, guint n);
+
+/* culvert_tun_write_packet: one ordinary packet. */
+gboolean culvert_tun_write_packet(CulvertTun *tun, guint queue, const guint8 *packet, gsize len);
 
 G_END_DECLS

@@ -169,10 +169,10 @@ static void announce_unsent(CulvertTunnel *self, const WgOutput *output, int err
 static void send_output(CulvertTunnel *self, WgOutput *output)
 {
     g_autofree guint8 *data = g_steal_pointer(&output->data);
+    const TunnelRun run = {&output->endpoint, data, output->len, output->len, output->tos, 0};
     int errsv;
 
-    if (tunnel_sockets_send(&self->sockets, &output->endpoint, data, output->len, output->tos, 0,
-                            0))
+    if (tunnel_send(&self->workers[0].sockets, &run, 0) > 0)
         return;
     errsv = errno;
     tunnel_count(&self->udp_send_dropped, 1);
@@ -205,9 +205,9 @@ static void drain_output(CulvertTunnel *self)
             break;
         }
     }
-    if (forget) {
-        tunnel_thread_forget_keys(&self->sender);
-        tunnel_thread_forget_keys(&self->receiver);
+    for (guint i = 0; forget && i < self->n_workers; i++) {
+        tunnel_thread_forget_keys(&self->workers[i].sender);
+        tunnel_thread_forget_keys(&self->workers[i].receiver);
     }
 }
 
@@ -285,6 +285,9 @@ static GSourceFuncs run_funcs = {.dispatch = dispatch_run};
 static void culvert_tunnel_init(CulvertTunnel *self)
 {
     self->context = g_main_context_ref_thread_default();
+    for (guint i = 0; i < TUNNEL_WORKERS_MAX; i++)
+        self->workers[i] = (TunnelWorker){.tunnel = self, .queue = i};
+    culvert_tunnel_set_data_path(self, tunnel_defaults.offload, tunnel_defaults.workers);
     self->device = wg_device_new(wake_from_core, self);
     self->suspended = tunnel_suspended();
     self->dialers =
@@ -399,33 +402,79 @@ gboolean culvert_tunnel_add_peer(CulvertTunnel *self, const WgKey *public_key,
     return TRUE;
 }
 
+/* Half of the cores for each direction; more are for the programs that want the traffic. */
+static guint default_workers(void)
+{
+    return CLAMP(g_get_num_processors() / 2, 1, TUNNEL_WORKERS_MAX);
+}
+
+void culvert_tunnel_set_data_path(CulvertTunnel *self, gboolean offload, guint workers)
+{
+    g_return_if_fail(!culvert_tunnel_is_listening(self) && !atomic_load(&self->tun));
+
+    self->offload = offload;
+    self->n_workers = workers == 0 ? default_workers() : MIN(workers, TUNNEL_WORKERS_MAX);
+}
+
 gboolean culvert_tunnel_is_listening(const CulvertTunnel *self)
 {
-    return self->sockets.v4 || self->sockets.v6;
+    return self->workers[0].sockets.port != 0;
+}
+
+static gboolean start_worker(TunnelWorker *worker, GError **error)
+{
+    CulvertTun *tun = atomic_load(&worker->tunnel->tun);
+
+    if (!worker->receiver.thread && !tunnel_thread_start(&worker->receiver, "culvert-receive",
+                                                         tunnel_receive_main, worker, error))
+        return FALSE;
+    return !tun || worker->queue >= culvert_tun_get_n_queues(tun) ||
+           tunnel_thread_start(&worker->sender, "culvert-send", tunnel_send_main, worker, error);
 }
 
 static gboolean start_threads(CulvertTunnel *self, GError **error)
 {
-    if (!tunnel_thread_start(&self->receiver, "culvert-receive", tunnel_receive_main, self, error))
-        return FALSE;
-    return !atomic_load(&self->tun) ||
-           tunnel_thread_start(&self->sender, "culvert-send", tunnel_send_main, self, error);
+    for (guint i = 0; i < self->n_workers; i++) {
+        if (!start_worker(&self->workers[i], error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 static void stop_threads(CulvertTunnel *self)
 {
-    tunnel_thread_stop(&self->sender);
-    tunnel_thread_stop(&self->receiver);
+    for (guint i = 0; i < self->n_workers; i++) {
+        tunnel_thread_stop(&self->workers[i].sender);
+        tunnel_thread_stop(&self->workers[i].receiver);
+    }
+}
+
+static gboolean open_sockets(CulvertTunnel *self, guint16 port, TunnelSockets *sockets,
+                             GError **error)
+{
+    return tunnel_sockets_open(sockets, self->n_workers, port, self->fwmark, self->offload, error);
+}
+
+/* Takes over the `sockets`; no thread runs. */
+static void set_sockets(CulvertTunnel *self, TunnelSockets *sockets)
+{
+    for (guint i = 0; i < self->n_workers; i++) {
+        tunnel_sockets_close(&self->workers[i].sockets);
+        self->workers[i].sockets = sockets[i];
+    }
 }
 
 gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark, GError **error)
 {
+    TunnelSockets sockets[TUNNEL_WORKERS_MAX] = {0};
+
     g_return_val_if_fail(!culvert_tunnel_is_listening(self) && !self->stopped, FALSE);
 
     self->port = port;
     self->fwmark = fwmark;
-    if (!tunnel_sockets_open(&self->sockets, port, fwmark, error))
+    if (!open_sockets(self, port, sockets, error))
         return FALSE;
+    set_sockets(self, sockets);
     wg_device_set_up(self->device, TRUE);
     return start_threads(self, error);
 }
@@ -433,13 +482,14 @@ gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark
 void culvert_tunnel_hang_up(CulvertTunnel *self)
 {
     stop_threads(self);
-    tunnel_sockets_close(&self->sockets);
+    for (guint i = 0; i < self->n_workers; i++)
+        tunnel_sockets_close(&self->workers[i].sockets);
     wg_device_set_up(self->device, FALSE);
 }
 
 guint16 culvert_tunnel_get_listen_port(CulvertTunnel *self)
 {
-    return culvert_tunnel_is_listening(self) ? self->sockets.port : self->port;
+    return culvert_tunnel_is_listening(self) ? self->workers[0].sockets.port : self->port;
 }
 
 guint32 culvert_tunnel_get_fwmark(CulvertTunnel *self)
@@ -449,14 +499,13 @@ guint32 culvert_tunnel_get_fwmark(CulvertTunnel *self)
 
 gboolean culvert_tunnel_set_listen_port(CulvertTunnel *self, guint16 port, GError **error)
 {
-    TunnelSockets sockets = {0};
+    TunnelSockets sockets[TUNNEL_WORKERS_MAX] = {0};
 
-    if (culvert_tunnel_is_listening(self) && (port == 0 || port != self->sockets.port)) {
-        if (!tunnel_sockets_open(&sockets, port, self->fwmark, error))
+    if (culvert_tunnel_is_listening(self) && (port == 0 || port != self->workers[0].sockets.port)) {
+        if (!open_sockets(self, port, sockets, error))
             return FALSE;
         stop_threads(self);
-        tunnel_sockets_close(&self->sockets);
-        self->sockets = sockets;
+        set_sockets(self, sockets);
         wg_device_clear_local_addresses(self->device);
         if (!start_threads(self, error))
             return FALSE;
@@ -465,10 +514,19 @@ gboolean culvert_tunnel_set_listen_port(CulvertTunnel *self, guint16 port, GErro
     return TRUE;
 }
 
+static gboolean set_fwmark(CulvertTunnel *self, guint32 fwmark, GError **error)
+{
+    for (guint i = 0; i < self->n_workers; i++) {
+        if (!tunnel_sockets_set_fwmark(&self->workers[i].sockets, fwmark, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean culvert_tunnel_set_fwmark(CulvertTunnel *self, guint32 fwmark, GError **error)
 {
-    if (!tunnel_sockets_set_fwmark(&self->sockets, fwmark, error)) {
-        tunnel_sockets_set_fwmark(&self->sockets, self->fwmark, NULL);
+    if (!set_fwmark(self, fwmark, error)) {
+        set_fwmark(self, self->fwmark, NULL);
         return FALSE;
     }
     self->fwmark = fwmark;
@@ -486,14 +544,30 @@ void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key, const cha
                          tunnel_dialer_new(self, public_key, endpoints));
 }
 
+CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GError **error)
+{
+    return culvert_tun_open(name, self->n_workers, self->offload, error);
+}
+
+static void log_data_path(CulvertTunnel *self, CulvertTun *tun)
+{
+    CulvertTunOffload offload = culvert_tun_get_offload(tun);
+    gboolean segments = atomic_load(&self->workers[0].sockets.v4.segments) ||
+                        atomic_load(&self->workers[0].sockets.v6.segments);
+
+    g_info("Data path: %u queue(s); joined by the device: TCP %s, UDP %s; by the sockets: %s",
+           culvert_tun_get_n_queues(tun), offload.tcp ? "yes" : "no", offload.udp ? "yes" : "no",
+           segments ? "yes" : "no");
+}
+
 gboolean culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun, GError **error)
 {
     g_return_val_if_fail(!atomic_load(&self->tun) && !self->stopped, FALSE);
 
     atomic_store_explicit(&self->tun, tun, memory_order_release);
     follow_mtu(self);
-    return !culvert_tunnel_is_listening(self) ||
-           tunnel_thread_start(&self->sender, "culvert-send", tunnel_send_main, self, error);
+    log_data_path(self, tun);
+    return !culvert_tunnel_is_listening(self) || start_threads(self, error);
 }
 
 CulvertTun *culvert_tunnel_get_tun(CulvertTunnel *self)

@@ -4,8 +4,8 @@
  * running tunnel.
  *
  * The object belongs to the thread, and its GMainContext, that made it: the control thread. All
- * functions are called there and all signals are emitted there. Packets are moved by two threads
- * of the tunnel's own: tunnel-send.c from device to network, tunnel-receive.c back.
+ * functions are called there and all signals are emitted there. Packets are moved by threads of
+ * the tunnel's own: tunnel-send.c from device to network, tunnel-receive.c back.
  *
  * A tunnel's life: new, set_private_key, add_peer, listen, dial; handshakes run from then on.
  * After the first "handshake", attach a device: packets flow. stop (or the last unref) ends the
@@ -39,13 +39,20 @@ G_DECLARE_FINAL_TYPE(CulvertTunnel, culvert_tunnel, CULVERT, TUNNEL, GObject)
  * "failed" (const GError *error): the device or the sockets are gone for good.
  */
 
+/* culvert_tunnel_read_environment: for debugging and measuring, tunnels made from now on heed the
+ * environment variables CULVERT_OFFLOAD, CULVERT_QUEUES and CULVERT_AEAD, see culvert(8). A value
+ * that makes no sense is reported in the log and ignored. Before any threads start. */
+void culvert_tunnel_read_environment(void);
+
+/* culvert_tunnel_set_default_offload: likewise, as a program's switch says. */
+void culvert_tunnel_set_default_offload(gboolean offload);
+
 CulvertTunnel *culvert_tunnel_new(void);
 
-/* culvert_tunnel_prefer_aead: what is to encrypt the packets of all tunnels of this process: "evp",
- * "ipsec-mb", or "auto" or NULL for the fastest here. Anything else, or what is not there, is
- * logged, and returns FALSE: then it is the fastest. For debugging: programs hand over the
- * environment variable CULVERT_AEAD, once, before there is a tunnel. */
-gboolean culvert_tunnel_prefer_aead(const char *name);
+/* culvert_tunnel_set_data_path: how packets are to be moved; before listening. `offload` FALSE: do
+ * without the kernel's offloads, for debugging. `workers`: how many queues of the device, each
+ * with a thread for either direction; 0: as suits the machine's number of cores. */
+void culvert_tunnel_set_data_path(CulvertTunnel *self, gboolean offload, guint workers);
 
 /* culvert_tunnel_set_private_key: NULL removes it. */
 void culvert_tunnel_set_private_key(CulvertTunnel *self, const WgKey *key);
@@ -83,6 +90,9 @@ gboolean culvert_tunnel_set_fwmark(CulvertTunnel *self, guint32 fwmark, GError *
  * announced with "attempt". Stops with culvert_tunnel_stop(), or when called again. */
 void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key,
                          const char *const *endpoints);
+
+/* culvert_tunnel_open_device: creates a device as this tunnel wants it, see culvert_tun_open(). */
+CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GError **error);
 
 /* culvert_tunnel_attach: carries the device's packets from now on. Takes `tun` (transfer full)
  * also on error. */

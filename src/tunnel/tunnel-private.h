@@ -15,40 +15,78 @@ G_BEGIN_DECLS
 
 /* ---- Sockets (tunnel-sockets.c) ------------------------------------------------------------- */
 
-/* The UDP sockets, one a family; either may be missing, not both. Sending and receiving may be
- * done from any threads at once. */
+/* A UDP socket of one family. */
 typedef struct {
-    GSocket *v4;
-    GSocket *v6;
+    GSocket *socket;      /* NULL: the machine lacks the family */
+    atomic_bool segments; /* one system call may send many datagrams: UDP_SEGMENT, udp(7) */
+} TunnelSocket;
+
+/* One a family; either may be missing, not both. Sending and receiving may be done from any
+ * threads at once. */
+typedef struct {
+    TunnelSocket v4;
+    TunnelSocket v6;
     guint16 port;
 } TunnelSockets;
 
-gboolean tunnel_sockets_open(TunnelSockets *sockets, guint16 port, guint32 fwmark, GError **error);
+/* tunnel_sockets_open: fills `n` pairs of sockets, all on the same port; the kernel gives the
+ * datagrams of one peer to one of them. `offload` FALSE: one datagram a system call. */
+gboolean tunnel_sockets_open(TunnelSockets *sockets, guint n, guint16 port, guint32 fwmark,
+                             gboolean offload, GError **error);
 gboolean tunnel_sockets_set_fwmark(TunnelSockets *sockets, guint32 fwmark, GError **error);
 void tunnel_sockets_close(TunnelSockets *sockets);
-
-/* tunnel_sockets_send: one datagram, from the endpoint's local address if it has one that still
- * exists. `tos`: the outer DS field. `hop_limit`: 0 for the system's default. `patience_ms`: how
- * long to wait for room in the socket. FALSE, and errno: it was not sent. */
-gboolean tunnel_sockets_send(const TunnelSockets *sockets, const WgEndpoint *endpoint,
-                             const guint8 *data, gsize len, guint8 tos, guint8 hop_limit,
-                             int patience_ms);
-
-/* tunnel_sockets_receive: up to `n` datagrams without waiting. `buffers[i]` holds
- * TUNNEL_DATAGRAM_MAX bytes; lengths, sources and DS fields are filled in. Returns how many. */
-#define TUNNEL_DATAGRAM_MAX 65536
-#define TUNNEL_BATCH        32
-typedef struct {
-    guint8 *buffers[TUNNEL_BATCH];
-    gsize lens[TUNNEL_BATCH];
-    WgEndpoint sources[TUNNEL_BATCH];
-    guint8 tos[TUNNEL_BATCH]; /* the outer DS field */
-} TunnelDatagrams;
-guint tunnel_sockets_receive(GSocket *socket, TunnelDatagrams *datagrams);
 
 /* (transfer full); NULL if unknown */
 GInetSocketAddress *tunnel_endpoint_to_address(const WgEndpoint *endpoint);
 gboolean tunnel_endpoint_from_address(WgEndpoint *endpoint, GSocketAddress *address);
+
+/* tunnel_endpoint_size: of endpoint->remote, for system calls. */
+socklen_t tunnel_endpoint_size(const WgEndpoint *endpoint);
+
+/* ---- Datagrams (tunnel-datagrams.c) --------------------------------------------------------- */
+
+/* Datagrams to one endpoint that leave together: without gaps, of `segment` bytes each, of which
+ * only the last may be shorter. */
+typedef struct {
+    const WgEndpoint *endpoint;
+    const guint8 *data;
+    gsize len;
+    gsize segment;
+    guint8 tos;       /* the outer DS field */
+    guint8 hop_limit; /* 0: the system's default */
+} TunnelRun;
+
+/* What a run may hold at the most: UDP_MAX_SEGMENTS of Linux before 6.9, include/linux/udp.h; and
+ * the largest payload of UDP over IPv4, less 20 bytes that IPv6 needs more. */
+#define TUNNEL_RUN_DATAGRAMS_MAX 64
+#define TUNNEL_RUN_BYTES_MAX     (65507 - 20)
+
+/* tunnel_send: sends a run from its endpoint's local address if it has one that still exists.
+ * `patience_ms`: how long to wait for room in the socket. Returns how many bytes were sent, a
+ * number of whole datagrams; if it is less than run->len, errno says why. */
+gsize tunnel_send(TunnelSockets *sockets, const TunnelRun *run, int patience_ms);
+
+/* What one system call receives: some datagrams, or many of one source and one size, joined
+ * (UDP_GRO, udp(7)). */
+#define TUNNEL_DATAGRAM_MAX 65536
+#define TUNNEL_BATCH        32
+typedef struct {
+    guint8 *data;
+    gsize len;
+    gsize segment; /* bytes of each datagram in `data`, of which the last may be shorter */
+    WgEndpoint source;
+    guint8 tos; /* the outer DS field */
+} TunnelReceived;
+
+typedef struct _TunnelInbox TunnelInbox;
+
+TunnelInbox *tunnel_inbox_new(void);
+void tunnel_inbox_free(TunnelInbox *inbox); /* wipes */
+
+/* tunnel_receive: receives without waiting. Returns how many, to be found at *received, valid
+ * until the next call; sets *more if there may be more. */
+guint tunnel_receive(TunnelInbox *inbox, TunnelSocket *socket, const TunnelReceived **received,
+                     gboolean *more);
 
 /* ---- Threads -------------------------------------------------------------------------------- */
 
@@ -68,8 +106,20 @@ void tunnel_thread_forget_keys(TunnelThread *thread);
 /* tunnel_thread_check: in the thread, after poll() has reported event_fd. FALSE: end. */
 gboolean tunnel_thread_check(TunnelThread *thread, WgAead *aead);
 
-gpointer tunnel_send_main(gpointer tunnel);    /* tunnel-send.c */
-gpointer tunnel_receive_main(gpointer tunnel); /* tunnel-receive.c */
+/* Two threads, a queue of the device and sockets of their own: packets of one flow stay with one
+ * worker, and so in order. */
+typedef struct {
+    CulvertTunnel *tunnel;
+    guint queue;
+    TunnelSockets sockets; /* set while no packet thread runs */
+    TunnelThread sender;
+    TunnelThread receiver;
+} TunnelWorker;
+
+#define TUNNEL_WORKERS_MAX 4
+
+gpointer tunnel_send_main(gpointer worker);    /* tunnel-send.c */
+gpointer tunnel_receive_main(gpointer worker); /* tunnel-receive.c */
 
 /* ---- Handshake messages on their way to the control thread ---------------------------------- */
 
@@ -100,6 +150,16 @@ typedef struct _TunnelRoutes TunnelRoutes;
 TunnelRoutes *tunnel_routes_new(CulvertTunnel *tunnel);
 void tunnel_routes_free(TunnelRoutes *routes);
 
+/* ---- Defaults (tunnel-environment.c) -------------------------------------------------------- */
+
+/* Of culvert_tunnel_set_data_path(), for every new tunnel. */
+typedef struct {
+    gboolean offload;
+    guint workers;
+} TunnelDefaults;
+
+extern TunnelDefaults tunnel_defaults;
+
 /* ---- The object ----------------------------------------------------------------------------- */
 
 struct _CulvertTunnel {
@@ -121,9 +181,9 @@ struct _CulvertTunnel {
     guint32 fwmark;
 
     /* set while no packet thread runs */
-    TunnelSockets sockets;
-    TunnelThread sender;
-    TunnelThread receiver;
+    gboolean offload;
+    TunnelWorker workers[TUNNEL_WORKERS_MAX];
+    guint n_workers;
 
     /* from thread to thread */
     CulvertTun *_Atomic tun;

@@ -1,26 +1,69 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tunnel-receive.c: a packet's way in, on a thread of its own: receive datagrams, find the key of
- * each run of them, open them where they lie, let the core check and count them, write the packets
- * to the device. Handshake messages are handed to the control thread.
+ * tunnel-receive.c: the packets' way in, on a thread of its own: receive datagrams, find the key of
+ * each run of them, open them where they lie, let the core check and count them, join what belongs
+ * to one flow, write to the device. Handshake messages are handed to the control thread.
  */
+#include "config.h"
+
 #include "tunnel-private.h"
-
+#include "tun/culvert-coalesce.h"
 #include "tun/culvert-packet.h"
+#include "tun/culvert-segment.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 
 /* Batches from one socket before the other is looked at. */
 #define BURST 16
 
+/* Datagrams that are opened under one permit: more than one system call joins. */
+#define RUN_MAX 128
+
+/* The next datagram of what was received. */
 typedef struct {
+    const TunnelReceived *received;
+    guint n;
+    guint i;  /* in `received` */
+    gsize at; /* in its data */
+} Cursor;
+
+typedef struct {
+    TunnelWorker *worker;
     CulvertTunnel *tunnel;
+    CulvertTun *tun; /* NULL: none yet */
     WgAead *aead;
-    guint8 *memory;
-    TunnelDatagrams datagrams;
-    WgRxPacket packets[TUNNEL_BATCH];
+    TunnelInbox *inbox;
+    WgRxPacket packets[RUN_MAX];
+    guint8 tos[RUN_MAX]; /* of the datagram that carried the packet */
+    CulvertCoalescer coalescer;
+    guint8 *flat; /* for what the device did not take joined; NULL until then */
 } Receiver;
+
+/* ---- The received datagrams one by one ------------------------------------------------------ */
+
+static gboolean cursor_get(const Cursor *cursor, guint8 **data, gsize *len)
+{
+    const TunnelReceived *received = &cursor->received[cursor->i];
+
+    if (cursor->i >= cursor->n)
+        return FALSE;
+    *data = received->data + cursor->at;
+    *len = MIN(received->segment, received->len - cursor->at);
+    return TRUE;
+}
+
+static void cursor_advance(Cursor *cursor)
+{
+    const TunnelReceived *received = &cursor->received[cursor->i];
+
+    cursor->at += received->segment;
+    if (cursor->at >= received->len) {
+        cursor->i++;
+        cursor->at = 0;
+    }
+}
 
 /* ---- Handshake messages --------------------------------------------------------------------- */
 
@@ -42,6 +85,84 @@ static void hand_over(CulvertTunnel *tunnel, const guint8 *data, gsize len,
         tunnel_wake(tunnel);
 }
 
+static gboolean is_handshake(const guint8 *data, gsize len)
+{
+    return len > 0 && len <= WG_INITIATION_SIZE && data[0] >= WG_TYPE_INITIATION &&
+           data[0] <= WG_TYPE_COOKIE_REPLY;
+}
+
+/* ---- Writing to the device ------------------------------------------------------------------ */
+
+/* The device may be attached while the thread runs. */
+static void follow_device(Receiver *self)
+{
+    CulvertTun *tun = atomic_load_explicit(&self->tunnel->tun, memory_order_acquire);
+    CulvertTunOffload offload;
+
+    if (tun == self->tun)
+        return;
+    self->tun = tun;
+    offload = tun ? culvert_tun_get_offload(tun) : (CulvertTunOffload){0};
+    culvert_coalescer_set_kinds(&self->coalescer, (offload.tcp ? CULVERT_COALESCE_TCP : 0) |
+                                                      (offload.udp ? CULVERT_COALESCE_UDP : 0));
+}
+
+/* A queue for each flow: the kernel sends its answers to where its packets came from. */
+static guint queue_for(const Receiver *self, const CulvertWrite *write)
+{
+    guint n = culvert_tun_get_n_queues(self->tun);
+
+    if (n == 1)
+        return 0;
+    return culvert_packet_flow_hash(write->iov[1].iov_base, write->iov[1].iov_len) % n;
+}
+
+/* Some kernels refuse what they should take (Linux 6.1.103 to 110 and 6.6.44 ff. do): then it is
+ * taken apart again. */
+static gboolean write_apart(Receiver *self, const CulvertWrite *write, guint queue)
+{
+    CulvertSegmenter segmenter;
+    gboolean all = TRUE;
+    gsize len = 0, piece_len;
+    guint8 *piece;
+
+    if (!self->flat)
+        self->flat = g_malloc(CULVERT_TUN_MAX_PACKET);
+    for (guint i = 1; i < write->n_iov; i++) {
+        memcpy(self->flat + len, write->iov[i].iov_base, write->iov[i].iov_len);
+        len += write->iov[i].iov_len;
+    }
+    if (!culvert_segmenter_begin(&segmenter, &write->vnet, self->flat, len))
+        return FALSE;
+    while ((piece_len = culvert_segmenter_next(&segmenter, &piece)) > 0)
+        all &= culvert_tun_write_packet(self->tun, queue, piece, piece_len);
+    return all;
+}
+
+static gboolean write_to_device(Receiver *self, const CulvertWrite *write)
+{
+    guint queue;
+
+    if (!self->tun)
+        return FALSE;
+    queue = queue_for(self, write);
+    if (culvert_tun_write(self->tun, queue, write->iov, write->n_iov))
+        return TRUE;
+    if (errno != EINVAL || write->packets == 1)
+        return FALSE;
+    culvert_coalescer_set_kinds(&self->coalescer, CULVERT_COALESCE_NOTHING);
+    return write_apart(self, write, queue);
+}
+
+static void write_out(const CulvertWrite *write, gpointer data)
+{
+    Receiver *self = data;
+
+    tunnel_count(write_to_device(self, write) ? &self->tunnel->tun_write_packets
+                                              : &self->tunnel->tun_write_dropped,
+                 write->packets);
+}
+
 /* ---- Data ----------------------------------------------------------------------------------- */
 
 static gboolean same_source(const WgEndpoint *a, const WgEndpoint *b)
@@ -50,142 +171,137 @@ static gboolean same_source(const WgEndpoint *a, const WgEndpoint *b)
            memcmp(&a->local, &b->local, sizeof a->local) == 0;
 }
 
-/* Opens the run that begins at datagram `first`; returns how many datagrams belong to it. */
-static guint open_run(Receiver *self, const WgRx *rx, guint first, guint n)
+/* Opens the run that begins at the cursor, and moves it behind that; returns how many datagrams
+ * belong to it. */
+static guint open_run(Receiver *self, const WgRx *rx, Cursor *cursor)
 {
-    TunnelDatagrams *d = &self->datagrams;
-    guint i;
+    const TunnelReceived *first = &cursor->received[cursor->i];
+    guint8 *data;
+    gsize len;
+    guint n = 0;
 
-    for (i = first; i < n; i++) {
-        WgRxPacket *packet = &self->packets[i - first];
+    while (n < RUN_MAX && cursor_get(cursor, &data, &len)) {
+        const TunnelReceived *received = &cursor->received[cursor->i];
 
-        if (i > first && (!wg_rx_same_run(rx, d->buffers[i], d->lens[i]) ||
-                          !same_source(&d->sources[first], &d->sources[i])))
+        if (n > 0 && (!wg_rx_same_run(rx, data, len) ||
+                      (received != first && !same_source(&first->source, &received->source))))
             break;
-        *packet = (WgRxPacket){.data = d->buffers[i], .len = d->lens[i]};
-        wg_rx_open(rx, self->aead, packet);
+        self->packets[n] = (WgRxPacket){.data = data, .len = len};
+        self->tos[n] = received->tos;
+        wg_rx_open(rx, self->aead, &self->packets[n]);
+        cursor_advance(cursor);
+        n++;
     }
-    return i - first;
+    return n;
 }
 
-/* `first` is the datagram of the first packet. */
-static void deliver(Receiver *self, guint first, guint n)
+static void deliver(Receiver *self, guint n)
 {
-    CulvertTunnel *tunnel = self->tunnel;
-    CulvertTun *tun = atomic_load_explicit(&tunnel->tun, memory_order_acquire);
-    guint written = 0, dropped = 0;
-
     for (guint i = 0; i < n; i++) {
         WgRxPacket *packet = &self->packets[i];
 
         if (packet->verdict != WG_OK)
             continue;
-        if ((self->datagrams.tos[first + i] & CULVERT_ECN_MASK) == CULVERT_ECN_CE)
+        if ((self->tos[i] & CULVERT_ECN_MASK) == CULVERT_ECN_CE)
             culvert_packet_mark_ce(packet->data);
-        if (tun && culvert_tun_write(tun, packet->data, packet->len) >= 0)
-            written++;
-        else
-            dropped++;
+        culvert_coalescer_add(&self->coalescer, packet->data, packet->len);
     }
-    tunnel_count(&tunnel->tun_write_packets, written);
-    tunnel_count(&tunnel->tun_write_dropped, dropped);
 }
 
-/* Returns how many datagrams were dealt with. */
-static guint receive_run(Receiver *self, guint first, guint n, gint64 now)
+static void receive_run(Receiver *self, Cursor *cursor, const guint8 *data, gsize len, gint64 now)
 {
-    TunnelDatagrams *d = &self->datagrams;
-    guint run;
+    const TunnelReceived *first = &cursor->received[cursor->i];
+    guint n;
     WgRx rx;
 
-    if (wg_rx_begin(self->tunnel->device, d->buffers[first], d->lens[first], now, &rx) != WG_OK)
-        return 1; /* counted by the core */
-    run = open_run(self, &rx, first, n);
-    wg_rx_end(&rx, self->packets, run, &d->sources[first], now);
-    deliver(self, first, run);
-    return run;
+    if (wg_rx_begin(self->tunnel->device, data, len, now, &rx) != WG_OK) {
+        cursor_advance(cursor); /* counted by the core */
+        return;
+    }
+    n = open_run(self, &rx, cursor);
+    wg_rx_end(&rx, self->packets, n, &first->source, now);
+    deliver(self, n);
 }
 
-static gboolean is_handshake(const guint8 *data, gsize len)
+static void dispatch(Receiver *self, const TunnelReceived *received, guint n, gint64 now)
 {
-    return len > 0 && len <= WG_INITIATION_SIZE && data[0] >= WG_TYPE_INITIATION &&
-           data[0] <= WG_TYPE_COOKIE_REPLY;
-}
+    Cursor cursor = {received, n, 0, 0};
+    guint8 *data;
+    gsize len;
 
-static void dispatch(Receiver *self, guint n, gint64 now)
-{
-    TunnelDatagrams *d = &self->datagrams;
-
-    for (guint i = 0; i < n;) {
-        if (is_handshake(d->buffers[i], d->lens[i])) {
-            hand_over(self->tunnel, d->buffers[i], d->lens[i], &d->sources[i]);
-            i++;
+    follow_device(self);
+    while (cursor_get(&cursor, &data, &len)) {
+        if (is_handshake(data, len)) {
+            hand_over(self->tunnel, data, len, &received[cursor.i].source);
+            cursor_advance(&cursor);
         } else {
-            i += receive_run(self, i, n, now);
+            receive_run(self, &cursor, data, len, now);
         }
     }
+    culvert_coalescer_flush(&self->coalescer);
 }
 
-static void drain_socket(Receiver *self, GSocket *socket)
+static void drain_socket(Receiver *self, TunnelSocket *socket)
 {
-    for (guint i = 0; i < BURST; i++) {
-        guint n = tunnel_sockets_receive(socket, &self->datagrams);
+    const TunnelReceived *received;
+    gboolean more = TRUE;
 
-        if (n == 0)
-            break;
-        dispatch(self, n, tunnel_now());
-        if (n < TUNNEL_BATCH)
-            break;
+    for (guint i = 0; i < BURST && more; i++) {
+        guint n = tunnel_receive(self->inbox, socket, &received, &more);
+
+        if (n > 0)
+            dispatch(self, received, n, tunnel_now());
     }
 }
 
 /* ---- The thread ----------------------------------------------------------------------------- */
 
-static Receiver *receiver_new(CulvertTunnel *tunnel)
+static Receiver *receiver_new(TunnelWorker *worker)
 {
     Receiver *self = g_new0(Receiver, 1);
 
-    self->tunnel = tunnel;
+    self->worker = worker;
+    self->tunnel = worker->tunnel;
     self->aead = wg_aead_new();
-    self->memory = g_malloc((gsize) TUNNEL_BATCH * TUNNEL_DATAGRAM_MAX);
-    for (guint i = 0; i < TUNNEL_BATCH; i++)
-        self->datagrams.buffers[i] = self->memory + (gsize) i * TUNNEL_DATAGRAM_MAX;
+    self->inbox = tunnel_inbox_new();
+    culvert_coalescer_init(&self->coalescer, CULVERT_COALESCE_NOTHING, write_out, self);
     return self;
 }
 
 static void receiver_free(Receiver *self)
 {
     wg_aead_free(self->aead);
-    /* Clear packets do not stay behind in freed memory. */
-    wg_wipe(self->memory, (gsize) TUNNEL_BATCH * TUNNEL_DATAGRAM_MAX);
-    g_free(self->memory);
+    tunnel_inbox_free(self->inbox);
+    if (self->flat)
+        wg_wipe(self->flat, CULVERT_TUN_MAX_PACKET);
+    g_free(self->flat);
     g_free(self);
 }
 
-static int socket_fd(GSocket *socket)
+static int socket_fd(const TunnelSocket *socket)
 {
-    return socket ? g_socket_get_fd(socket) : -1; /* poll() passes over -1 */
+    return socket->socket ? g_socket_get_fd(socket->socket) : -1; /* poll() passes over -1 */
 }
 
 gpointer tunnel_receive_main(gpointer data)
 {
-    CulvertTunnel *tunnel = data;
-    Receiver *self = receiver_new(tunnel);
+    TunnelWorker *worker = data;
+    Receiver *self = receiver_new(worker);
     struct pollfd fds[] = {
-        {.fd = socket_fd(tunnel->sockets.v4), .events = POLLIN},
-        {.fd = socket_fd(tunnel->sockets.v6), .events = POLLIN},
-        {.fd = tunnel->receiver.event_fd, .events = POLLIN},
+        {.fd = socket_fd(&worker->sockets.v4), .events = POLLIN},
+        {.fd = socket_fd(&worker->sockets.v6), .events = POLLIN},
+        {.fd = worker->receiver.event_fd, .events = POLLIN},
     };
 
     for (;;) {
         if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
             continue;
-        if (fds[2].revents && !tunnel_thread_check(&tunnel->receiver, self->aead))
+        if (fds[2].revents && !tunnel_thread_check(&worker->receiver, self->aead))
             break;
         if (fds[0].revents)
-            drain_socket(self, tunnel->sockets.v4);
+            drain_socket(self, &worker->sockets.v4);
         if (fds[1].revents)
-            drain_socket(self, tunnel->sockets.v6);
+            drain_socket(self, &worker->sockets.v6);
     }
     receiver_free(self);
     return NULL;

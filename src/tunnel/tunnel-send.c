@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tunnel-send.c: a packet's way out, on a thread of its own: read it from the device, find the
- * peer and its key, seal it where it lies, send the datagram.
+ * tunnel-send.c: the packets' way out, on a thread of its own: read what the device has, find the
+ * peer and its key, cut large packets, seal each piece into place behind the last, send runs of
+ * equal sizes at once.
+ *
+ * Sealing is the only copy on this way: from where the packet was read to where it is sent from.
  */
 #include "config.h"
 
 #include "tunnel-private.h"
 #include "tun/culvert-packet.h"
+#include "tun/culvert-segment.h"
 
 #include <errno.h>
 #include <glib/gi18n-lib.h>
 #include <poll.h>
 #include <string.h>
 
-/* A packet is read this far into the buffer, so that header and tag fit around it. */
-#define HEADROOM WG_DATA_HEADER_SIZE
-#define TAILROOM (WG_PADDING + WG_TAG_SIZE)
+/* What is read before anything is sent: at least one packet of the greatest size; many small ones.
+ * More would not fit a core's cache together with what is sent. */
+#define INTAKE_BYTES   (2 * 65536)
+#define INTAKE_PACKETS 128
 
-/* Packets between two looks at the stop flag. */
-#define BURST 256
+/* Packets lie on whole cache lines. */
+#define INTAKE_ALIGNMENT 64
+
+/* What is sent at once: a full run, or one packet of the greatest size. */
+#define OUTGOING_BYTES (CULVERT_TUN_MAX_PACKET + WG_PADDING + WG_DATA_OVERHEAD)
+
+/* Intakes between two looks at the stop flag. */
+#define BURST 16
 
 /* How long a full socket may hold up the device's queue before a packet is dropped. */
 #define SEND_PATIENCE_MS 100
@@ -28,19 +39,35 @@
 #define UNREACHABLE_PER_SECOND 100
 
 typedef struct {
+    TunnelWorker *worker;
     CulvertTunnel *tunnel;
     CulvertTun *tun;
     WgAead *aead;
-    guint8 *buffer; /* headroom, packet, tailroom */
+
+    /* what was read */
+    guint8 *intake;
+    guint n_packets;
+    WgTxPacket packets[INTAKE_PACKETS];
+    CulvertSegmenter segmenters[INTAKE_PACKETS];
+
+    /* what is about to be sent, under the permit of one run of packets */
+    guint8 *outgoing;
+    TunnelRun run;
+    guint n_datagrams;
+    guint n_sent;
+    gsize bytes_sent;
+
     gint64 unreachable_second;
     guint unreachable_sent; /* in that second */
 } Sender;
 
+/* ---- What becomes of packets that are not sent ---------------------------------------------- */
+
 /* The packet's sender hears that nobody is there, instead of waiting. */
-static void answer_unreachable(Sender *self, const guint8 *packet, gsize len, gint64 now)
+static void answer_unreachable(Sender *self, const WgTxPacket *packet, gint64 now)
 {
     guint8 answer[CULVERT_UNREACHABLE_MAX];
-    gsize size = culvert_packet_unreachable(packet, len, answer);
+    gsize size = culvert_packet_unreachable(packet->data, packet->len, answer);
 
     if (now / G_USEC_PER_SEC != self->unreachable_second) {
         self->unreachable_second = now / G_USEC_PER_SEC;
@@ -49,79 +76,175 @@ static void answer_unreachable(Sender *self, const guint8 *packet, gsize len, gi
     if (size == 0 || self->unreachable_sent >= UNREACHABLE_PER_SECOND)
         return;
     self->unreachable_sent++;
-    culvert_tun_write(self->tun, answer, size);
+    culvert_tun_write_packet(self->tun, self->worker->queue, answer, size);
 }
 
 /* The route to the peer's endpoint leads into the tunnel: each datagram would come back as a
  * packet and leave as a longer datagram, for ever. */
-static gboolean is_own_datagram(const Sender *self, const WgTx *tx, const guint8 *packet, gsize len)
+static gboolean is_own_datagram(const Sender *self, const WgTx *tx, const WgTxPacket *packet)
 {
-    guint16 own_port = self->tunnel->sockets.port;
+    guint16 own_port = self->worker->sockets.port;
     const WgEndpoint *to = &tx->endpoint;
 
     if (to->remote.any.sa_family == AF_INET6)
-        return culvert_packet_is_udp_to(packet, len, own_port, AF_INET6,
+        return culvert_packet_is_udp_to(packet->data, packet->len, own_port, AF_INET6,
                                         to->remote.in6.sin6_addr.s6_addr,
                                         g_ntohs(to->remote.in6.sin6_port));
-    return culvert_packet_is_udp_to(packet, len, own_port, AF_INET,
+    return culvert_packet_is_udp_to(packet->data, packet->len, own_port, AF_INET,
                                     (const guint8 *) &to->remote.in4.sin_addr,
                                     g_ntohs(to->remote.in4.sin_port));
 }
 
-static gboolean seal_and_send(Sender *self, const WgTx *tx, const guint8 *packet, gsize len,
-                              guint8 hop_limit, gsize *size)
-{
-    guint8 ecn = culvert_packet_outer_ecn(packet);
+/* ---- Sealing and sending -------------------------------------------------------------------- */
 
-    *size = wg_tx_seal(tx, self->aead, 0, packet, len, self->buffer);
-    if (tunnel_sockets_send(&self->tunnel->sockets, &tx->endpoint, self->buffer, *size, ecn,
-                            hop_limit, SEND_PATIENCE_MS))
-        return TRUE;
-    tunnel_count(&self->tunnel->udp_send_dropped, 1);
-    return FALSE;
+static void send_outgoing(Sender *self)
+{
+    TunnelRun *run = &self->run;
+    guint n = self->n_datagrams, n_sent;
+    gsize sent;
+
+    if (n == 0)
+        return;
+    sent = tunnel_send(&self->worker->sockets, run, SEND_PATIENCE_MS);
+    n_sent = sent == run->len ? n : (guint) (sent / run->segment);
+    self->n_sent += n_sent;
+    self->bytes_sent += sent;
+    tunnel_count(&self->tunnel->udp_send_dropped, n - n_sent);
+    run->len = 0;
+    self->n_datagrams = 0;
 }
 
-static void send_packet(Sender *self, gsize len, gint64 now)
+/* Whether a datagram of `size` bytes can leave with those that wait. */
+static gboolean joins_outgoing(const Sender *self, gsize size, guint8 tos, guint8 hop_limit)
 {
-    const guint8 *packet = self->buffer + HEADROOM;
-    gboolean sent = FALSE;
-    guint8 hop_limit = 0;
-    gsize size = 0;
-    WgVerdict verdict;
+    const TunnelRun *run = &self->run;
+
+    return self->n_datagrams < TUNNEL_RUN_DATAGRAMS_MAX && size <= run->segment &&
+           run->len % run->segment == 0 && run->len + size <= TUNNEL_RUN_BYTES_MAX &&
+           tos == run->tos && hop_limit == run->hop_limit;
+}
+
+static void seal_packet(Sender *self, const WgTx *tx, guint index, const guint8 *packet, gsize len,
+                        guint8 tos, guint8 hop_limit)
+{
+    gsize size = wg_tx_sealed_size(tx, len);
+    TunnelRun *run = &self->run;
+
+    if (self->n_datagrams > 0 && !joins_outgoing(self, size, tos, hop_limit))
+        send_outgoing(self);
+    if (self->n_datagrams == 0)
+        *run = (TunnelRun){&tx->endpoint, self->outgoing, 0, size, tos, hop_limit};
+    wg_tx_seal(tx, self->aead, index, packet, len, self->outgoing + run->len);
+    run->len += size;
+    self->n_datagrams++;
+}
+
+/* The datagrams of one packet that was read, `index` being the first's place in the run. */
+static void seal_pieces(Sender *self, const WgTx *tx, guint at, guint index, guint8 hop_limit)
+{
+    guint8 tos = culvert_packet_outer_ecn(self->packets[at].data);
+    guint8 *piece;
+    gsize len;
+
+    while ((len = culvert_segmenter_next(&self->segmenters[at], &piece)) > 0)
+        seal_packet(self, tx, index++, piece, len, tos, hop_limit);
+}
+
+static void stage_pieces(Sender *self, WgTx *tx, guint at, gint64 now)
+{
+    guint8 *piece;
+    gsize len;
+
+    while ((len = culvert_segmenter_next(&self->segmenters[at], &piece)) > 0)
+        wg_tx_stage(tx, piece, len, now);
+}
+
+static void send_run(Sender *self, WgTx *tx, WgVerdict verdict, guint first, gint64 now)
+{
+    guint index = 0;
+
+    self->n_sent = 0;
+    self->bytes_sent = 0;
+    for (guint i = first; i < first + tx->n_packets; i++) {
+        const WgTxPacket *packet = &self->packets[i];
+        guint8 hop_limit = 0;
+
+        if (is_own_datagram(self, tx, packet) ||
+            culvert_packet_outer_hops(packet->data, packet->len, &hop_limit) ==
+                CULVERT_HOPS_USED_UP)
+            tunnel_count(&self->tunnel->looped, 1);
+        else if (verdict == WG_OK)
+            seal_pieces(self, tx, i, index, hop_limit);
+        else
+            stage_pieces(self, tx, i, now);
+        index += packet->count;
+    }
+    send_outgoing(self);
+    wg_tx_end(tx, self->n_sent, self->bytes_sent, now);
+}
+
+static void send_intake(Sender *self, gint64 now)
+{
     WgTx tx;
 
-    verdict = wg_tx_begin(self->tunnel->device, packet, len, 1, now, &tx);
-    if (verdict == WG_NO_PEER || verdict == WG_NO_ENDPOINT)
-        answer_unreachable(self, packet, len, now);
-    if (verdict != WG_OK && verdict != WG_STAGED)
-        return; /* counted by the core */
-    if (is_own_datagram(self, &tx, packet, len) ||
-        culvert_packet_outer_hops(packet, len, &hop_limit) == CULVERT_HOPS_USED_UP)
-        tunnel_count(&self->tunnel->looped, 1);
-    else if (verdict == WG_OK)
-        sent = seal_and_send(self, &tx, packet, len, hop_limit, &size);
-    else
-        wg_tx_stage(&tx, packet, len, now);
-    wg_tx_end(&tx, sent ? 1 : 0, size, now);
+    for (guint i = 0; i < self->n_packets; i += tx.n_packets) {
+        WgVerdict verdict =
+            wg_tx_begin(self->tunnel->device, &self->packets[i], self->n_packets - i, now, &tx);
+
+        if (verdict == WG_OK || verdict == WG_STAGED)
+            send_run(self, &tx, verdict, i, now);
+        else if (verdict == WG_NO_PEER || verdict == WG_NO_ENDPOINT)
+            answer_unreachable(self, &self->packets[i], now);
+        /* else: counted by the core */
+    }
 }
 
-/* FALSE: the device is gone. */
-static gboolean drain_device(Sender *self)
-{
-    gint64 now = tunnel_now();
+/* ---- Reading -------------------------------------------------------------------------------- */
 
-    for (guint i = 0; i < BURST; i++) {
-        gssize len = culvert_tun_read(self->tun, self->buffer + HEADROOM, CULVERT_TUN_MAX_PACKET);
+/* Reads until the device has no more or there is no room for more. FALSE: the device is gone. */
+static gboolean fill_intake(Sender *self)
+{
+    gsize used = 0;
+    guint n_read = 0;
+
+    self->n_packets = 0;
+    while (self->n_packets < INTAKE_PACKETS && used + CULVERT_TUN_MAX_PACKET <= INTAKE_BYTES) {
+        struct virtio_net_hdr vnet;
+        WgTxPacket *packet = &self->packets[self->n_packets];
+        CulvertSegmenter *segmenter = &self->segmenters[self->n_packets];
+        guint8 *data = self->intake + used;
+        gssize len =
+            culvert_tun_read(self->tun, self->worker->queue, &vnet, data, CULVERT_TUN_MAX_PACKET);
 
         if (len == 0)
             break;
         if (len < 0)
             return FALSE;
-        tunnel_count(&self->tunnel->tun_read_packets, 1);
-        send_packet(self, (gsize) len, now);
+        n_read++;
+        if (!culvert_segmenter_begin(segmenter, &vnet, data, (gsize) len))
+            continue;
+        *packet = (WgTxPacket){data, (gsize) len, culvert_segmenter_count(segmenter)};
+        self->n_packets++;
+        used += ((gsize) len + INTAKE_ALIGNMENT - 1) & ~(gsize) (INTAKE_ALIGNMENT - 1);
+    }
+    tunnel_count(&self->tunnel->tun_read_packets, n_read);
+    return TRUE;
+}
+
+/* FALSE: the device is gone. */
+static gboolean drain_device(Sender *self)
+{
+    for (guint i = 0; i < BURST; i++) {
+        if (!fill_intake(self))
+            return FALSE;
+        if (self->n_packets == 0)
+            break;
+        send_intake(self, tunnel_now());
     }
     return TRUE;
 }
+
+/* ---- The thread ----------------------------------------------------------------------------- */
 
 static void report_lost_device(Sender *self)
 {
@@ -134,28 +257,49 @@ static void report_lost_device(Sender *self)
                                      culvert_tun_get_name(self->tun), g_strerror(errsv)));
 }
 
+static Sender *sender_new(TunnelWorker *worker)
+{
+    Sender *self = g_new0(Sender, 1);
+
+    self->worker = worker;
+    self->tunnel = worker->tunnel;
+    self->tun = atomic_load(&self->tunnel->tun);
+    self->aead = wg_aead_new();
+    self->intake = g_malloc(INTAKE_BYTES);
+    self->outgoing = g_malloc(OUTGOING_BYTES);
+    return self;
+}
+
+static void sender_free(Sender *self)
+{
+    wg_aead_free(self->aead);
+    /* Clear packets do not stay behind in freed memory. */
+    wg_wipe(self->intake, INTAKE_BYTES);
+    g_free(self->intake);
+    g_free(self->outgoing);
+    wg_wipe(self, sizeof *self);
+    g_free(self);
+}
+
 gpointer tunnel_send_main(gpointer data)
 {
-    CulvertTunnel *tunnel = data;
-    g_autoptr(WgAead) aead = wg_aead_new();
-    g_autofree guint8 *buffer = g_malloc(HEADROOM + CULVERT_TUN_MAX_PACKET + TAILROOM);
-    Sender self = {tunnel, atomic_load(&tunnel->tun), aead, buffer, 0, 0};
+    TunnelWorker *worker = data;
+    Sender *self = sender_new(worker);
     struct pollfd fds[] = {
-        {.fd = culvert_tun_get_fd(self.tun), .events = POLLIN},
-        {.fd = tunnel->sender.event_fd, .events = POLLIN},
+        {.fd = culvert_tun_get_fd(self->tun, worker->queue), .events = POLLIN},
+        {.fd = worker->sender.event_fd, .events = POLLIN},
     };
 
     for (;;) {
         if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
             continue;
-        if (fds[1].revents && !tunnel_thread_check(&tunnel->sender, aead))
+        if (fds[1].revents && !tunnel_thread_check(&worker->sender, self->aead))
             break;
-        if (fds[0].revents && !drain_device(&self)) {
-            report_lost_device(&self);
+        if (fds[0].revents && !drain_device(self)) {
+            report_lost_device(self);
             break;
         }
     }
-    /* Clear packets do not stay behind in freed memory. */
-    wg_wipe(buffer, HEADROOM + CULVERT_TUN_MAX_PACKET + TAILROOM);
+    sender_free(self);
     return NULL;
 }

@@ -69,16 +69,31 @@ class TestBackground:
             host.stop(process)
             assert left(host) == NONE
 
-    @pytest.mark.parametrize("value, says", [
-        ("evp", "Packets are encrypted by evp"),
-        ("perhaps", "CULVERT_AEAD is “perhaps”"),
-        ("reference", "CULVERT_AEAD is “reference”"),
+    @pytest.mark.parametrize("setting, says", [
+        ("AEAD=evp", "Packets are encrypted by evp"),
+        ("AEAD=perhaps", "Ignoring CULVERT_AEAD=perhaps"),
+        ("AEAD=reference", "Ignoring CULVERT_AEAD=reference"),
+        ("OFFLOAD=no", "Doing without the kernel's offloads"),
+        ("OFFLOAD=perhaps", "Ignoring CULVERT_OFFLOAD=perhaps"),
+        ("QUEUES=3", "Data path: 3 queue(s)"),
+        ("QUEUES=5", "Ignoring CULVERT_QUEUES=5"),
+        ("QUEUES=", "Ignoring CULVERT_QUEUES="),
     ])
-    def test_encryption_is_chosen(self, host, value, says):
-        process = host.spawn(PROGRAM, "-f", "gw0", log=f"aead-{value}",
-                             env={"CULVERT_AEAD": value, "LOG_LEVEL": "verbose"})
+    def test_environment(self, host, setting, says):
+        name, value = setting.split("=")
+        log = f"environment-{name}-{value}"
+        process = host.spawn(PROGRAM, "-f", "gw0", log=log,
+                             env={f"CULVERT_{name}": value, "LOG_LEVEL": "verbose"})
         wait_for(lambda: host.succeeds("wg", "show", "gw0"), "the interface")
-        assert says in host.log(f"aead-{value}")
+        assert says in host.log(log)
+        host.stop(process)
+
+    @pytest.mark.parametrize("argument, shown", [([], True), (["--no-offload"], False)])
+    def test_offload(self, host, argument, shown):
+        """`ip -d link` tells what a device is opened with."""
+        process = host.spawn(PROGRAM, "-f", *argument, "gw0", log="offload")
+        wait_for(lambda: host.succeeds("wg", "show", "gw0"), "the interface")
+        assert ("vnet_hdr on" in host.output("ip", "-d", "link", "show", "gw0")) == shown
         host.stop(process)
 
 

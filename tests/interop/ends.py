@@ -20,6 +20,11 @@ BAD_LOG = re.compile(r"CRITICAL|WARNING|assertion|Sanitizer|runtime error|panic"
 
 FLOWS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "flows.py")
 PORT = 5201
+
+# How culvert is to move packets, see culvert(8): the scenarios are run again without offloads.
+DATA_PATH = {name: value for name, value in os.environ.items()
+             if name in ("CULVERT_AEAD", "CULVERT_OFFLOAD", "CULVERT_QUEUES")}
+
 serial = itertools.count()
 running = []
 
@@ -64,7 +69,8 @@ class End:
         running.append(self)
         self.process = self.host.spawn(command(self.program), "-f", self.device,
                                        log=f"{self.program}-{self.device}",
-                                       env={"LOG_LEVEL": "verbose", "WG_PROCESS_FOREGROUND": "1"})
+                                       env={"LOG_LEVEL": "verbose", "WG_PROCESS_FOREGROUND": "1"}
+                                       | DATA_PATH)
         wait_for(lambda: self.host.succeeds("wg", "show", self.device),
                  f"{self.program} to make {self.device}")
 

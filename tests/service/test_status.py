@@ -285,12 +285,15 @@ def test_unknown_word(world):
     assert world.computer.succeeds("wg", "show", "culvert0")
 
 
-@pytest.mark.parametrize("value, says", [
-    ("evp", "Packets are encrypted by evp"),
-    ("perhaps", "CULVERT_AEAD is “perhaps”"),
+@pytest.mark.parametrize("setting, says", [
+    ("AEAD=evp", "Packets are encrypted by evp"),
+    ("AEAD=perhaps", "Ignoring CULVERT_AEAD=perhaps"),
+    ("OFFLOAD=no", "Doing without the kernel's offloads"),
+    ("QUEUES=2", "Data path: 2 queue(s)"),
 ])
-def test_encryption_is_chosen(world, value, says):
-    service = world.service("--debug", env={"CULVERT_AEAD": value})
+def test_environment(world, setting, says):
+    name, value = setting.split("=")
+    service = world.service("--debug", env={f"CULVERT_{name}": value})
     service.connect(world.account().connection())
     service.wait_state(STARTED)
     assert says in service.log()

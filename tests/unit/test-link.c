@@ -84,7 +84,7 @@ static void set_up(Fixture *f, gconstpointer unused)
 {
     g_autoptr(GError) error = NULL;
 
-    f->tun = culvert_tun_open("watched", &error);
+    f->tun = culvert_tun_open("watched", 1, TRUE, &error);
     g_assert_no_error(error);
     f->link = culvert_link_watch(culvert_tun_get_ifindex(f->tun), on_link, f, &error);
     g_assert_no_error(error);

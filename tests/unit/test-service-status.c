@@ -128,7 +128,7 @@ static void report(Fixture *f, const char *signal, const char *peer)
 
 static void attach_device(Fixture *f)
 {
-    CulvertTun *tun = culvert_tun_open(NULL, NULL);
+    CulvertTun *tun = culvert_tun_open(NULL, 1, TRUE, NULL);
 
     g_assert_nonnull(tun);
     g_assert_true(culvert_tunnel_attach(f->tunnel, tun, NULL));

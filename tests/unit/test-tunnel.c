@@ -458,7 +458,7 @@ static int packet_socket(CulvertTun *tun)
 static int attach(End *end)
 {
     g_autoptr(GError) error = NULL;
-    CulvertTun *tun = culvert_tun_open(NULL, &error);
+    CulvertTun *tun = culvert_tunnel_open_device(end->tunnel, NULL, &error);
 
     g_assert_no_error(error);
     interface_up(culvert_tun_get_name(tun));
@@ -603,17 +603,17 @@ static void test_device_errors(void)
 {
     g_autoptr(GError) error = NULL;
 
-    g_assert_null(culvert_tun_open("a-name-that-is-too-long", &error));
+    g_assert_null(culvert_tun_open("a-name-that-is-too-long", 1, TRUE, &error));
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
     g_assert_nonnull(strstr(error->message, "a-name-that-is-too-long"));
     g_clear_error(&error);
-    g_assert_null(culvert_tun_open("lo", &error));
+    g_assert_null(culvert_tun_open("lo", 1, TRUE, &error));
     g_assert_nonnull(strstr(error->message, "lo"));
     g_clear_error(&error);
 
-    g_autoptr(CulvertTun) first = culvert_tun_open("one", &error);
+    g_autoptr(CulvertTun) first = culvert_tun_open("one", 1, TRUE, &error);
     g_assert_no_error(error);
-    g_assert_null(culvert_tun_open("one", &error));
+    g_assert_null(culvert_tun_open("one", 1, TRUE, &error));
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_BUSY);
 }
 

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tunnel-datagrams.c: datagrams out and in: as many in a system call as the kernel takes.
+ *
+ * sendmsg() and recvmmsg() on the GSocket's descriptor: the local address of a datagram
+ * (IP_PKTINFO), its DS field (IP_TOS) and the joining of datagrams (UDP_SEGMENT, UDP_GRO) are
+ * control messages that GIO has no word for.
+ */
+#include "config.h"
+
+#include "tunnel-private.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* ---- Sending -------------------------------------------------------------------------------- */
+
+typedef union {
+    struct cmsghdr align;
+    guint8 bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) +
+                 CMSG_SPACE(sizeof(guint16))];
+} SendControl;
+
+static void add_control(struct msghdr *message, int level, int type, gconstpointer data, gsize size)
+{
+    struct cmsghdr *header =
+        (struct cmsghdr *) ((guint8 *) message->msg_control + message->msg_controllen);
+
+    header->cmsg_level = level;
+    header->cmsg_type = type;
+    header->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(header), data, size);
+    message->msg_controllen += CMSG_SPACE(size);
+}
+
+static gboolean has_local(const WgEndpoint *endpoint)
+{
+    if (endpoint->remote.any.sa_family == AF_INET6)
+        return !IN6_IS_ADDR_UNSPECIFIED(&endpoint->local.in6);
+    return endpoint->local.in4.s_addr != 0;
+}
+
+/* From where: the address alone, not the interface, so that a change of routes is followed. */
+static void add_local(struct msghdr *message, const WgEndpoint *endpoint)
+{
+    if (endpoint->remote.any.sa_family == AF_INET6) {
+        struct in6_pktinfo info = {.ipi6_addr = endpoint->local.in6};
+
+        /* A link-local address means nothing without its link. */
+        if (IN6_IS_ADDR_LINKLOCAL(&endpoint->local.in6))
+            info.ipi6_ifindex = (unsigned int) endpoint->local_ifindex;
+        add_control(message, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+    } else {
+        struct in_pktinfo info = {.ipi_spec_dst = endpoint->local.in4};
+
+        add_control(message, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+    }
+}
+
+static void add_header_fields(struct msghdr *message, const TunnelRun *run)
+{
+    gboolean v6 = run->endpoint->remote.any.sa_family == AF_INET6;
+    int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+    int tos = run->tos, hop_limit = run->hop_limit;
+
+    if (tos != 0)
+        add_control(message, level, v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);
+    if (hop_limit != 0)
+        add_control(message, level, v6 ? IPV6_HOPLIMIT : IP_TTL, &hop_limit, sizeof hop_limit);
+}
+
+/* All of the run in one system call: nothing of it is sent, or everything. */
+static gboolean send_once(int fd, const TunnelRun *run, gboolean from_local)
+{
+    SendControl control;
+    struct iovec payload = {(gpointer) run->data, run->len};
+    struct msghdr message = {
+        .msg_name = (gpointer) &run->endpoint->remote,
+        .msg_namelen = tunnel_endpoint_size(run->endpoint),
+        .msg_iov = &payload,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+    };
+    guint16 segment = (guint16) run->segment;
+    gssize n;
+
+    memset(&control, 0, sizeof control);
+    if (from_local)
+        add_local(&message, run->endpoint);
+    add_header_fields(&message, run);
+    if (run->len > run->segment)
+        add_control(&message, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
+    if (message.msg_controllen == 0)
+        message.msg_control = NULL;
+    do
+        n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n >= 0;
+}
+
+static gboolean send_patiently(int fd, const TunnelRun *run, gboolean from_local, int patience_ms)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+
+    if (send_once(fd, run, from_local))
+        return TRUE;
+    if (errno != EAGAIN || patience_ms == 0)
+        return FALSE;
+    poll(&room, 1, patience_ms);
+    return send_once(fd, run, from_local);
+}
+
+static gsize send_singly(int fd, const TunnelRun *run, int patience_ms)
+{
+    gboolean from_local = has_local(run->endpoint);
+    gsize sent = 0;
+
+    for (gsize at = 0; at < run->len; at += run->segment) {
+        TunnelRun one = *run;
+
+        one.data = run->data + at;
+        one.len = one.segment = MIN(run->segment, run->len - at);
+        if (send_patiently(fd, &one, from_local, patience_ms)) {
+            sent += one.len;
+        } else if (from_local && errno != EAGAIN) {
+            /* The address that the peer last spoke to may be gone from this machine. */
+            from_local = FALSE;
+            if (send_patiently(fd, &one, FALSE, patience_ms))
+                sent += one.len;
+        }
+    }
+    return sent;
+}
+
+gsize tunnel_send(TunnelSockets *sockets, const TunnelRun *run, int patience_ms)
+{
+    gboolean v6 = run->endpoint->remote.any.sa_family == AF_INET6;
+    TunnelSocket *socket = v6 ? &sockets->v6 : &sockets->v4;
+    int fd;
+
+    if (!socket->socket || run->endpoint->remote.any.sa_family == AF_UNSPEC) {
+        errno = EAFNOSUPPORT;
+        return 0;
+    }
+    fd = g_socket_get_fd(socket->socket);
+    if (run->len <= run->segment || !atomic_load_explicit(&socket->segments, memory_order_relaxed))
+        return send_singly(fd, run, patience_ms);
+    if (send_patiently(fd, run, has_local(run->endpoint), patience_ms))
+        return run->len;
+    if (errno == EAGAIN || errno == ENOBUFS)
+        return 0;
+    /* The interface cannot checksum, or IPsec is on the way (udp(7)): not for a while. Other
+     * errors come and go with the route, such as datagrams that must be fragmented. */
+    if (errno == EIO)
+        atomic_store(&socket->segments, false);
+    return send_singly(fd, run, patience_ms);
+}
+
+/* ---- Receiving ------------------------------------------------------------------------------ */
+
+typedef union {
+    struct cmsghdr align;
+    guint8 bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int))];
+} ReceiveControl;
+
+/* So many joined datagrams in a system call: more would be pushed out of the cache again before
+ * they are opened. */
+#define JOINED_BATCH 2
+
+/* Above this, what was received is certainly joined. */
+#define JOINED_LEAST 4096
+
+struct _TunnelInbox {
+    guint8 *memory;
+    guint wanted; /* messages for the next system call */
+    guint used;   /* of the last one */
+    TunnelReceived received[TUNNEL_BATCH];
+    struct mmsghdr messages[TUNNEL_BATCH];
+    struct iovec payloads[TUNNEL_BATCH];
+    ReceiveControl controls[TUNNEL_BATCH];
+};
+
+static void make_ready(TunnelInbox *inbox, guint i)
+{
+    TunnelReceived *received = &inbox->received[i];
+
+    memset(&received->source, 0, sizeof received->source);
+    inbox->messages[i].msg_hdr = (struct msghdr){
+        .msg_name = &received->source.remote,
+        .msg_namelen = sizeof received->source.remote,
+        .msg_iov = &inbox->payloads[i],
+        .msg_iovlen = 1,
+        .msg_control = &inbox->controls[i],
+        .msg_controllen = sizeof inbox->controls[i],
+    };
+}
+
+TunnelInbox *tunnel_inbox_new(void)
+{
+    TunnelInbox *inbox = g_new0(TunnelInbox, 1);
+
+    inbox->memory = g_malloc((gsize) TUNNEL_BATCH * TUNNEL_DATAGRAM_MAX);
+    inbox->wanted = TUNNEL_BATCH;
+    for (guint i = 0; i < TUNNEL_BATCH; i++) {
+        inbox->received[i].data = inbox->memory + (gsize) i * TUNNEL_DATAGRAM_MAX;
+        inbox->payloads[i] = (struct iovec){inbox->received[i].data, TUNNEL_DATAGRAM_MAX};
+        make_ready(inbox, i);
+    }
+    return inbox;
+}
+
+void tunnel_inbox_free(TunnelInbox *inbox)
+{
+    /* Clear packets do not stay behind in freed memory. */
+    wg_wipe(inbox->memory, (gsize) TUNNEL_BATCH * TUNNEL_DATAGRAM_MAX);
+    g_free(inbox->memory);
+    g_free(inbox);
+}
+
+static int read_int(struct cmsghdr *c)
+{
+    int value;
+
+    memcpy(&value, CMSG_DATA(c), sizeof value);
+    return value;
+}
+
+static void read_ipv4_control(struct cmsghdr *c, TunnelReceived *received)
+{
+    struct in_pktinfo info;
+
+    if (c->cmsg_type == IP_PKTINFO) {
+        memcpy(&info, CMSG_DATA(c), sizeof info);
+        received->source.local.in4 = info.ipi_spec_dst;
+        received->source.local_ifindex = info.ipi_ifindex;
+    } else if (c->cmsg_type == IP_TOS) {
+        received->tos = *CMSG_DATA(c); /* one byte */
+    }
+}
+
+static void read_ipv6_control(struct cmsghdr *c, TunnelReceived *received)
+{
+    struct in6_pktinfo info;
+
+    if (c->cmsg_type == IPV6_PKTINFO) {
+        memcpy(&info, CMSG_DATA(c), sizeof info);
+        received->source.local.in6 = info.ipi6_addr;
+        received->source.local_ifindex = (int) info.ipi6_ifindex;
+    } else if (c->cmsg_type == IPV6_TCLASS) {
+        received->tos = (guint8) read_int(c);
+    }
+}
+
+static void read_message(struct mmsghdr *message, TunnelReceived *received)
+{
+    int segment = 0;
+
+    received->tos = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&message->msg_hdr); c;
+         c = CMSG_NXTHDR(&message->msg_hdr, c)) {
+        if (c->cmsg_level == IPPROTO_IP)
+            read_ipv4_control(c, received);
+        else if (c->cmsg_level == IPPROTO_IPV6)
+            read_ipv6_control(c, received);
+        else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO)
+            segment = read_int(c);
+    }
+    /* Cut off: none of WireGuard's, or its last piece would be. */
+    received->len = message->msg_hdr.msg_flags & MSG_TRUNC ? 0 : message->msg_len;
+    received->segment = segment > 0 ? (gsize) segment : MAX(received->len, 1);
+}
+
+guint tunnel_receive(TunnelInbox *inbox, TunnelSocket *socket, const TunnelReceived **received,
+                     gboolean *more)
+{
+    gboolean joined = FALSE;
+    int n;
+
+    for (guint i = 0; i < inbox->used; i++)
+        make_ready(inbox, i);
+    do
+        n = recvmmsg(g_socket_get_fd(socket->socket), inbox->messages, inbox->wanted, MSG_DONTWAIT,
+                     NULL);
+    while (n < 0 && errno == EINTR);
+    /* Errors here are a network's passing troubles (an ICMP message, say); the next datagram
+     * comes. */
+    inbox->used = n > 0 ? (guint) n : 0;
+    for (guint i = 0; i < inbox->used; i++) {
+        read_message(&inbox->messages[i], &inbox->received[i]);
+        joined |= inbox->received[i].len > JOINED_LEAST;
+    }
+    *received = inbox->received;
+    *more = inbox->used == inbox->wanted;
+    inbox->wanted = joined ? JOINED_BATCH : TUNNEL_BATCH;
+    return inbox->used;
+}
