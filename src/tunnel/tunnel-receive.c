@@ -263,6 +263,7 @@ static Receiver *receiver_new(TunnelWorker *worker)
     self->worker = worker;
     self->tunnel = worker->tunnel;
     self->aead = wg_aead_new();
+    wg_aead_get_backend(self->aead); /* made now, so that the first packet does not wait */
     self->inbox = tunnel_inbox_new();
     culvert_coalescer_init(&self->coalescer, CULVERT_COALESCE_NOTHING, write_out, self);
     return self;

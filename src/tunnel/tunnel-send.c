@@ -265,6 +265,7 @@ static Sender *sender_new(TunnelWorker *worker)
     self->tunnel = worker->tunnel;
     self->tun = atomic_load(&self->tunnel->tun);
     self->aead = wg_aead_new();
+    wg_aead_get_backend(self->aead); /* made now, so that the first packet does not wait */
     self->intake = g_malloc(INTAKE_BYTES);
     self->outgoing = g_malloc(OUTGOING_BYTES);
     return self;

@@ -36,8 +36,10 @@ def command(program):
 class End:
     """`number` makes its addresses inside: 10.8.0.number and fd08::number."""
 
-    def __init__(self, host, program, number, device="wg0", port=51820, networks=None):
+    def __init__(self, host, program, number, device="wg0", port=51820, networks=None,
+                 environment=None):
         self.host = host
+        self.environment = DATA_PATH | (environment or {})
         self.program = program
         self.device = device
         self.port = port
@@ -70,7 +72,7 @@ class End:
         self.process = self.host.spawn(command(self.program), "-f", self.device,
                                        log=f"{self.program}-{self.device}",
                                        env={"LOG_LEVEL": "verbose", "WG_PROCESS_FOREGROUND": "1"}
-                                       | DATA_PATH)
+                                       | self.environment)
         wait_for(lambda: self.host.succeeds("wg", "show", self.device),
                  f"{self.program} to make {self.device}")
 
@@ -184,8 +186,8 @@ class End:
         return int(self.host.output("/usr/bin/python3", FLOWS, "send", *argv))
 
 
-def make_ends(cable, programs, psk=None):
-    ends = [End(host, program, number)
+def make_ends(cable, programs, psk=None, environment=None):
+    ends = [End(host, program, number, environment=environment)
             for host, program, number in zip(cable, programs, (1, 2))]
     a, b = ends
     for end in ends:
