@@ -547,21 +547,3 @@ char *culvert_option_values(const CulvertOption *option)
     }
     g_return_val_if_reached(NULL);
 }
-
-char *culvert_options_markdown(void)
-{
-    g_autoptr(GString) out = g_string_new(NULL);
-
-    g_string_append_printf(out, "| %s | %s | %s | %s |\n|---|---|---|---|\n", _("setting"),
-                           _("in a .conf"), _("value"), _("meaning"));
-    for (guint i = 0; i < G_N_ELEMENTS(OPTIONS); i++) {
-        const CulvertOption *option = &OPTIONS[i];
-        gboolean is_extension = option->flags & CULVERT_OPTION_EXTENSION;
-        g_autofree char *values = culvert_option_values(option);
-
-        g_string_append_printf(out, "| `%s` | `%s%s` | %s | %s |\n", option->key,
-                               is_extension ? "# Culvert: " : "", option->conf_key, values,
-                               _(option->help));
-    }
-    return g_string_free(g_steal_pointer(&out), FALSE);
-}

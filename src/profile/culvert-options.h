@@ -104,4 +104,7 @@ char *culvert_option_values(const CulvertOption *option);
 /* culvert_options_markdown: the table of all settings for README.md. (transfer full) */
 char *culvert_options_markdown(void);
 
+/* culvert_options_manual: the settings in the manual page, in roff, in English. (transfer full) */
+char *culvert_options_manual(void);
+
 G_END_DECLS
