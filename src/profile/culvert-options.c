@@ -252,15 +252,20 @@ static gboolean parse_prefix(const CulvertOption *option, const char *item, gpoi
     return TRUE;
 }
 
-/* An interface's own address cannot be everyone's or no one's. */
+/* An interface's own address cannot be everyone's or no one's (RFC 6890, RFC 919), nor the loopback
+ * interface's, which Linux gives no other in IPv6 and routes over no other in IPv4. */
 static gboolean is_usable_address(const WgPrefix *prefix)
 {
+    static const guint8 IP6_LOOPBACK[16] = {[15] = 1};
+    static const guint8 IP4_BROADCAST[4] = {255, 255, 255, 255};
     static const guint8 ZEROS[16];
-    gsize size = prefix->family == AF_INET ? 4 : 16;
-    gboolean is_multicast =
-        prefix->family == AF_INET ? (prefix->addr[0] & 0xf0) == 0xe0 : prefix->addr[0] == 0xff;
+    const guint8 *addr = prefix->addr;
 
-    return !is_multicast && memcmp(prefix->addr, ZEROS, size) != 0;
+    if (prefix->family == AF_INET6)
+        return addr[0] != 0xff && memcmp(addr, ZEROS, 16) != 0 &&
+               memcmp(addr, IP6_LOOPBACK, 16) != 0;
+    return (addr[0] & 0xf0) != 0xe0 && addr[0] != 127 && memcmp(addr, ZEROS, 4) != 0 &&
+           memcmp(addr, IP4_BROADCAST, 4) != 0;
 }
 
 static gboolean parse_address(const CulvertOption *option, const char *item, gpointer object,
@@ -271,10 +276,13 @@ static gboolean parse_address(const CulvertOption *option, const char *item, gpo
 
     if (!prefix_from_text(&prefix, item, error))
         return FALSE;
-    if (is_usable_address(&prefix))
-        return parse_prefix(option, item, object, error);
     quoted = culvert_text_quote(item);
-    return fault(error, _("“%s” cannot be the address of a computer"), quoted);
+    if (!is_usable_address(&prefix))
+        return fault(error, _("“%s” cannot be the address of a computer"), quoted);
+    if (prefix.length == 0) /* NetworkManager takes that as no configuration at all */
+        return fault(error, _("“%s” has the prefix length 0, which would be all addresses"),
+                     quoted);
+    return parse_prefix(option, item, object, error);
 }
 
 gboolean culvert_option_remove_item(const CulvertOption *option, const char *item, gpointer object,

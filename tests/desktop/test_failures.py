@@ -147,6 +147,7 @@ GOOD = {"address": "10.8.0.2/24", "endpoint": "198.51.2.2:51820", "allowed-ips":
 @pytest.mark.parametrize("key, value, fault", [
     ("address", "10.8.0.2/33", "“10.8.0.2/33”"),
     ("address", "ten.eight", "“ten.eight”"),
+    ("address", "10.8.0.2/0", "prefix length 0"),
     ("allowed-ips", "10.8.0.0/24;10.9.0.0/99", "“10.9.0.0/99”"),
     ("dns", "10.8.0.1;10.8.0.999", "“10.8.0.999”"),
     ("endpoint", "gateway.example", "no port"),
