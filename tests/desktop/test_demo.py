@@ -46,7 +46,8 @@ def test_every_step_holds(temporary, more, peer):
     assert f"✓ The gateway {peer}" in result.stdout
     assert "All of it held." in result.stdout and "✗" not in result.stdout
     for shown in ("nmcli connection import type culvert file office.conf",
-                  "nmcli connection up office", "nmcli connection down office", "Mbit/s"):
+                  "nmcli connection up office", "nmcli connection down office",
+                  "bulk.py send 10.8.0.1 ", "Mbit/s"):
         assert shown in result.stdout
     assert "\033" not in result.stdout, "colours are for terminals"
     assert os.listdir(temporary) == []

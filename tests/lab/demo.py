@@ -143,7 +143,8 @@ class Demo:
         with self.step("The gateway knows its peer"):
             self.type(self.gateway, "wg show wg0")
         with self.step("100 MiB through the tunnel") as remarks:
-            seconds = transfer(self.desktop, self.gateway, "10.8.0.1", 100 * MEBIBYTE)
+            seconds = transfer(self.desktop, self.gateway, "10.8.0.1", 100 * MEBIBYTE,
+                               lambda host, command: self.screen.command(host.name, command))
             rate = 100 * MEBIBYTE * 8 / seconds / 1e6
             remarks += [f"{seconds:.2f} s, {rate:.0f} Mbit/s", "every byte as it was sent"]
 

@@ -11,11 +11,20 @@ BULK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bulk.py")
 PORTS = itertools.count(5001)
 
 
-def transfer(source, target, address, size):
+def transfer(source, target, address, size, show=None):
     """Sends `size` bytes by TCP from one host to another, which has the address; the seconds it
-    took."""
+    took. `show(host, command)` is told of both commands before they run."""
     port = next(PORTS)
     log = f"sink-{port}"
-    target.spawn(sys.executable, BULK, "sink", address, port, size, log=log)
+    sink, send = ([sys.executable, BULK, what, address, port, size] for what in ("sink", "send"))
+    if show:
+        show(target, brief(sink) + " &")
+        show(source, brief(send))
+    target.spawn(*sink, log=log)
     wait_for(lambda: "listening" in target.log(log), "the receiver to listen")
-    return float(source.output(sys.executable, BULK, "send", address, port, size))
+    return float(source.output(*send))
+
+
+def brief(argv):
+    """The command as somebody would type it here."""
+    return " ".join(["python3", os.path.relpath(BULK), *map(str, argv[2:])])
