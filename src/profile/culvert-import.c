@@ -180,15 +180,38 @@ static void take_domains(CulvertConf *conf, NMSettingIPConfig *setting)
     }
 }
 
-static void take_table(CulvertConf *conf, NMSettingIPConfig *setting)
+static gint64 find_table(NMSettingIPConfig *setting)
 {
     guint32 table = nm_setting_ip_config_get_route_table(setting);
 
-    if (table != 0)
+    if (nm_setting_ip_config_get_ignore_auto_routes(setting) &&
+        nm_setting_ip_config_get_never_default(setting))
+        return CULVERT_CONF_TABLE_OFF;
+    return table != 0 ? (gint64) table : CULVERT_CONF_TABLE_AUTO;
+}
+
+static void warn_left_out(CulvertConf *conf, int family, const char *property)
+{
+    warn(conf, _("%s.%s is left out: a .conf has no place for it"),
+         family == AF_INET ? "ipv4" : "ipv6", property);
+}
+
+/* A .conf has one table for both families. With some routes, but not all, kept away, whoever uses
+ * the file gets those as well. */
+static void take_table(CulvertConf *conf, NMSettingIPConfig *setting, int family)
+{
+    gboolean no_routes = nm_setting_ip_config_get_ignore_auto_routes(setting);
+    gboolean no_default = nm_setting_ip_config_get_never_default(setting);
+    gint64 table = find_table(setting);
+
+    if (conf->table == CULVERT_CONF_TABLE_AUTO)
         conf->table = table;
-    else if (nm_setting_ip_config_get_ignore_auto_routes(setting) &&
-             nm_setting_ip_config_get_never_default(setting))
-        conf->table = CULVERT_CONF_TABLE_OFF;
+    else if (table != conf->table && table != CULVERT_CONF_TABLE_AUTO)
+        warn_left_out(conf, family, NM_SETTING_IP_CONFIG_ROUTE_TABLE);
+    if (no_routes && !no_default)
+        warn_left_out(conf, family, NM_SETTING_IP_CONFIG_IGNORE_AUTO_ROUTES);
+    if (no_default && !no_routes)
+        warn_left_out(conf, family, NM_SETTING_IP_CONFIG_NEVER_DEFAULT);
 }
 
 static void take_ip_setting(CulvertConf *conf, NMSettingIPConfig *setting, int family)
@@ -199,10 +222,9 @@ static void take_ip_setting(CulvertConf *conf, NMSettingIPConfig *setting, int f
     take_addresses(conf, setting);
     take_servers(conf, setting);
     take_domains(conf, setting);
-    take_table(conf, setting);
+    take_table(conf, setting, family);
     if (nm_setting_ip_config_get_num_routes(setting) > 0)
-        warn(conf, _("%s.routes is left out: a .conf has no place for routes"),
-             family == AF_INET ? "ipv4" : "ipv6");
+        warn_left_out(conf, family, NM_SETTING_IP_CONFIG_ROUTES);
 }
 
 static void warn_missing_secret(CulvertConf *conf, NMSettingVpn *setting)

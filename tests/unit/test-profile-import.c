@@ -356,6 +356,58 @@ static void test_own_settings(void)
     g_assert_nonnull(strstr(g_ptr_array_index(exported->warnings, 0), "ipv4.routes is left out"));
 }
 
+/* A file that would send more through the tunnel than the profile does says so. */
+static void test_left_out(void)
+{
+    static const struct {
+        gboolean no_routes, no_default;
+        guint table;
+        const char *left_out; /* what a warning names; NULL: there is none */
+    } CASES[] = {
+        {FALSE, FALSE, 0, NULL},
+        {FALSE, FALSE, 42, NULL},
+        {TRUE, TRUE, 0, NULL},
+        {TRUE, FALSE, 0, "ipv4.ignore-auto-routes is left out"},
+        {FALSE, TRUE, 0, "ipv4.never-default is left out"},
+    };
+    g_autoptr(CulvertConf) conf = culvert_conf_parse(MINIMAL, strlen(MINIMAL), "x", NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_autoptr(NMConnection) connection = culvert_import_conf(conf, "x", NULL);
+        g_autoptr(CulvertConf) exported = NULL;
+
+        g_object_set(nm_connection_get_setting_ip4_config(connection),
+                     NM_SETTING_IP_CONFIG_IGNORE_AUTO_ROUTES, CASES[i].no_routes,
+                     NM_SETTING_IP_CONFIG_NEVER_DEFAULT, CASES[i].no_default,
+                     NM_SETTING_IP_CONFIG_ROUTE_TABLE, CASES[i].table, NULL);
+        exported = culvert_export_conf(connection, NULL);
+        g_assert_cmpuint(exported->warnings->len, ==, CASES[i].left_out ? 1 : 0);
+        if (CASES[i].left_out)
+            g_assert_true(
+                g_str_has_prefix(g_ptr_array_index(exported->warnings, 0), CASES[i].left_out));
+    }
+}
+
+/* The families may have tables of their own in NetworkManager only. */
+static void test_two_tables(void)
+{
+    static const char BOTH[] =
+        "[Interface]\nAddress = 10.8.0.2/24, fd08::2/64\n[Peer]\nPublicKey = "
+        "ERsUvfiVxsiZxzCPcnrmOaoPo1nyosO2dQNAqEMK9Ss=\n";
+    g_autoptr(CulvertConf) conf = culvert_conf_parse(BOTH, strlen(BOTH), "x", NULL);
+    g_autoptr(NMConnection) connection = culvert_import_conf(conf, "x", NULL);
+    g_autoptr(CulvertConf) exported = NULL;
+
+    g_object_set(nm_connection_get_setting_ip4_config(connection), NM_SETTING_IP_CONFIG_ROUTE_TABLE,
+                 42, NULL);
+    g_object_set(nm_connection_get_setting_ip6_config(connection), NM_SETTING_IP_CONFIG_ROUTE_TABLE,
+                 43, NULL);
+    exported = culvert_export_conf(connection, NULL);
+    g_assert_cmpint(exported->table, ==, 42);
+    g_assert_true(
+        g_str_has_prefix(g_ptr_array_index(exported->warnings, 0), "ipv6.route-table is left out"));
+}
+
 static void test_other_type(void)
 {
     g_autoptr(NMConnection) connection = nm_simple_connection_new();
@@ -498,6 +550,8 @@ int main(int argc, char **argv)
     g_test_add_func("/profile/import/names", test_names);
     g_test_add_func("/profile/import/file-name", test_file_name);
     g_test_add_func("/profile/import/own-settings", test_own_settings);
+    g_test_add_func("/profile/import/left-out", test_left_out);
+    g_test_add_func("/profile/import/two-tables", test_two_tables);
     g_test_add_func("/profile/import/other-type", test_other_type);
     g_test_add_func("/profile/import/missing-secret", test_missing_secret);
     g_test_add_func("/profile/import/unreadable", test_unreadable);
