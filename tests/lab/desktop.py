@@ -7,6 +7,7 @@ which tells NetworkManager that it is in a container and need not wait for udev.
 """
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -61,6 +62,7 @@ domains=VPN,VPN_PLUGIN,DEVICE,CORE,AGENTS,SETTINGS,DNS,IP4,IP6
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 JOURNAL = "/run/systemd/journal/socket"
+MARK = "lab: mark "
 
 
 class Desktop(Host):
@@ -69,6 +71,7 @@ class Desktop(Host):
         self._uplinks = []
         self._bus = None
         self._manager = None
+        self._marks = 0
         super().__init__(name, out)
 
     def _prepare(self):
@@ -127,14 +130,29 @@ class Desktop(Host):
         self.nmcli("--wait", 20, "connection", "up", f"uplink-{interface}")
 
     def journal(self, identifier="", connection=""):
-        """What NetworkManager and the VPN services it started have logged, or one of them, or
-        what is about the connection with this UUID."""
+        """What NetworkManager and the VPN services it started have logged until now, or one of
+        them, or what is about the connection with this UUID."""
+        self._catch_up()
         text = ""
         for line in self.log("journal").splitlines():
             message, _tab, about = line.rpartition("\tNM_CONNECTION=")
-            if message.startswith(identifier) and connection in ("", about):
+            if (message.startswith(identifier) and connection in ("", about)
+                    and not message.startswith(MARK)):
                 text += message + "\n"
         return text
+
+    def _catch_up(self):
+        """Waits until the journal has written down what it was sent before."""
+        self._marks += 1
+        mark = f"{MARK}{self._marks}\t"
+        identifier, message = mark.strip().split(": ")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as entries:
+            try:
+                entries.connect(f"/proc/{self.pid}/root{JOURNAL}")
+                entries.send(f"SYSLOG_IDENTIFIER={identifier}\nMESSAGE={message}\n".encode())
+            except OSError:
+                return  # not started, or ended: nothing is under way
+        wait_for(lambda: mark in self.log("journal"), "the journal to catch up")
 
     def nmcli(self, *argv, **kwargs):
         return self.run("nmcli", *argv, **kwargs)
