@@ -9,9 +9,6 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
-/* RFC 8200, section 5: a link with less does not carry IPv6, and Linux turns it off there. */
-#define IP6_MIN_MTU 1280
-
 static gboolean prefix_equal(const WgPrefix *a, const WgPrefix *b)
 {
     gsize size = a->family == AF_INET ? 4 : 16;
@@ -200,18 +197,10 @@ static GVariant *routes_variant(const CulvertProfile *profile, int family, GInet
 
 gboolean culvert_service_config_check(const CulvertProfile *profile, GError **error)
 {
-    const char *fault = NULL;
-
-    if (profile->device_type == CULVERT_DEVICE_TAP)
-        fault = _("device-type: “tap” is not supported yet; use “tun”");
-    else if (profile->addresses->len == 0)
-        fault = _("address: missing; give the address this computer has inside the tunnel, like "
-                  "“10.0.0.2/24”");
-    else if (culvert_service_config_mtu(profile) < IP6_MIN_MTU && find_address(profile, AF_INET6))
-        fault = _("mtu: IPv6 needs at least 1280; raise it, or remove the IPv6 address");
-    if (!fault)
+    if (profile->device_type == CULVERT_DEVICE_TUN)
         return TRUE;
-    g_set_error_literal(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, fault);
+    g_set_error_literal(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
+                        _("device-type: “tap” is not supported yet; use “tun”"));
     return FALSE;
 }
 

@@ -17,8 +17,8 @@ G_BEGIN_DECLS
  * IPv6 and a UDP header and WireGuard's own; what wg-quick and the kernel use, too. */
 #define CULVERT_SERVICE_DEFAULT_MTU 1420
 
-/* culvert_service_config_check: whether NetworkManager can be told of such a connection at all; the
- * error, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, names the setting. */
+/* culvert_service_config_check: whether the service can do what the profile, which has been checked
+ * by itself, asks for; the error, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, names the setting. */
 gboolean culvert_service_config_check(const CulvertProfile *profile, GError **error);
 
 guint culvert_service_config_mtu(const CulvertProfile *profile);

@@ -370,28 +370,14 @@ static void test_describe(void)
 
 static void test_check(void)
 {
-    g_autoptr(CulvertProfile) good = make_profile("10.0.0.2/24", "", "", "");
-    g_autoptr(CulvertProfile) bare = make_profile("", "10.0.0.0/8", "", "");
-    g_autoptr(CulvertProfile) tap = make_profile("10.0.0.2/24", "", "", "");
-    g_autoptr(GError) no_address = NULL;
-    g_autoptr(CulvertProfile) small = make_profile("10.0.0.2/24 fd00::2/64", "", "", "");
-    g_autoptr(GError) small_mtu = NULL;
-    g_autoptr(GError) no_tap = NULL;
+    g_autoptr(CulvertProfile) profile = make_profile("10.0.0.2/24", "", "", "");
+    g_autoptr(GError) error = NULL;
 
-    g_assert_true(culvert_service_config_check(good, NULL));
-    g_assert_false(culvert_service_config_check(bare, &no_address));
-    g_assert_error(no_address, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS);
-    g_assert_true(g_str_has_prefix(no_address->message, "address: "));
-    small->mtu = 1280;
-    g_assert_true(culvert_service_config_check(small, NULL));
-    small->mtu = 1279;
-    g_assert_false(culvert_service_config_check(small, &small_mtu));
-    g_assert_true(g_str_has_prefix(small_mtu->message, "mtu: "));
-    good->mtu = 1279;
-    g_assert_true(culvert_service_config_check(good, NULL));
-    tap->device_type = CULVERT_DEVICE_TAP;
-    g_assert_false(culvert_service_config_check(tap, &no_tap));
-    g_assert_true(g_str_has_prefix(no_tap->message, "device-type: "));
+    g_assert_true(culvert_service_config_check(profile, NULL));
+    profile->device_type = CULVERT_DEVICE_TAP;
+    g_assert_false(culvert_service_config_check(profile, &error));
+    g_assert_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS);
+    g_assert_true(g_str_has_prefix(error->message, "device-type: "));
 }
 
 int main(int argc, char **argv)
