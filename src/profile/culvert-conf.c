@@ -621,6 +621,34 @@ static void warn_incomplete(Parser *parser)
     }
 }
 
+/* A key with such flags is in the file, but will not be in NetworkManager's hands. */
+static void warn_unsaved(Parser *parser, const char *key, gpointer object, guint peer)
+{
+    const CulvertOption *option = culvert_options_find(key);
+    NMSettingSecretFlags flags = *culvert_option_secret_flags(option, object);
+
+    if (!culvert_option_secret(option, object))
+        return;
+    parser->line = find_line(parser, option, peer);
+    if (flags & NM_SETTING_SECRET_FLAG_NOT_SAVED)
+        warn(parser, _("%s: its flags say that nobody keeps it: it will be asked for"),
+             option->conf_key);
+    else if (flags & NM_SETTING_SECRET_FLAG_AGENT_OWNED)
+        warn(parser,
+             _("%s: its flags say that a secret agent keeps it, as desktops have one: without "
+               "that, it will be asked for"),
+             option->conf_key);
+}
+
+static void warn_secrets(Parser *parser)
+{
+    CulvertProfile *profile = parser->conf->profile;
+
+    warn_unsaved(parser, "private-key", profile, 0);
+    for (guint i = 0; i < profile->peers->len; i++)
+        warn_unsaved(parser, "preshared-key", g_ptr_array_index(profile->peers, i), i);
+}
+
 static gboolean finish(Parser *parser, GError **error)
 {
     CulvertBlame blame;
@@ -634,6 +662,7 @@ static gboolean finish(Parser *parser, GError **error)
         return fail_at(parser, find_line(parser, blame.option, blame.peer), error, blame.code,
                        "%s: %s", blame.option->conf_key, blame.fault);
     warn_incomplete(parser);
+    warn_secrets(parser);
     return TRUE;
 }
 
