@@ -124,7 +124,10 @@ static gboolean create_device(CulvertGateway *self, GError **error)
     if (!tun || !culvert_tun_set_mtu(tun, DEFAULT_MTU, error))
         return FALSE;
     self->link = culvert_link_watch(culvert_tun_get_ifindex(tun), on_link, self, error);
-    return self->link && culvert_tunnel_attach(self->tunnel, g_steal_pointer(&tun), error);
+    if (!self->link)
+        return FALSE;
+    culvert_tunnel_attach(self->tunnel, g_steal_pointer(&tun));
+    return TRUE;
 }
 
 CulvertGateway *culvert_gateway_new(const char *name, GError **error)

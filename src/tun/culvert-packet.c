@@ -95,35 +95,6 @@ gboolean culvert_packet_is_udp_to(const guint8 *packet, gsize len, guint16 sourc
            culvert_get16(packet + header + 2) == port;
 }
 
-/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/, with its constants for 32 bits. */
-static guint32 hash_bytes(guint32 hash, const guint8 *data, gsize len)
-{
-    for (gsize i = 0; i < len; i++)
-        hash = (hash ^ data[i]) * 16777619;
-    return hash;
-}
-
-guint32 culvert_packet_flow_hash(const guint8 *packet, gsize len)
-{
-    guint32 hash = 2166136261;
-    gboolean ports;
-    gsize header;
-
-    if (version(packet) == 4) {
-        header = ipv4_header_size(packet);
-        ports = (packet[9] == IPPROTO_TCP || packet[9] == IPPROTO_UDP) &&
-                (culvert_get16(packet + 6) & 0x3fff) == 0; /* no fragment */
-        hash = hash_bytes(hash, packet + 12, 8);
-    } else {
-        header = IPV6_HEADER_SIZE;
-        ports = packet[6] == IPPROTO_TCP || packet[6] == IPPROTO_UDP;
-        hash = hash_bytes(hash, packet + 8, 32);
-    }
-    if (ports && len >= header + 4)
-        hash = hash_bytes(hash, packet + header, 4);
-    return hash ^ hash >> 16;
-}
-
 /* ---- Tunnels in the tunnel ------------------------------------------------------------------ */
 
 /* The four kinds of messages: types 1 to 4, three zero bytes, and their lengths (WireGuard paper,

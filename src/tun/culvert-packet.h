@@ -29,10 +29,6 @@ void culvert_packet_mark_ce(guint8 *packet);
 gboolean culvert_packet_is_udp_to(const guint8 *packet, gsize len, guint16 source_port, int family,
                                   const guint8 *address, guint16 port);
 
-/* culvert_packet_flow_hash: the same for all packets of a flow: addresses, and the ports of TCP and
- * UDP. `len` may be less than the packet's, but not than its headers'. */
-guint32 culvert_packet_flow_hash(const guint8 *packet, gsize len);
-
 /* What a datagram that carries a packet says of its own way. */
 typedef enum {
     CULVERT_HOPS_DEFAULT, /* the system's default hop limit */

@@ -205,10 +205,8 @@ static void drain_output(CulvertTunnel *self)
             break;
         }
     }
-    for (guint i = 0; forget && i < self->n_workers; i++) {
-        tunnel_thread_forget_keys(&self->workers[i].sender);
-        tunnel_thread_forget_keys(&self->workers[i].receiver);
-    }
+    for (guint i = 0; forget && i < self->n_workers; i++)
+        tunnel_worker_forget_keys(&self->workers[i]);
 }
 
 static void set_timer(CulvertTunnel *self, gint64 deadline)
@@ -402,7 +400,7 @@ gboolean culvert_tunnel_add_peer(CulvertTunnel *self, const WgKey *public_key,
     return TRUE;
 }
 
-/* Half of the cores for each direction; more are for the programs that want the traffic. */
+/* Half of the cores; the others are for the programs that want the traffic. */
 static guint default_workers(void)
 {
     return CLAMP(g_get_num_processors() / 2, 1, TUNNEL_WORKERS_MAX);
@@ -421,21 +419,10 @@ gboolean culvert_tunnel_is_listening(const CulvertTunnel *self)
     return self->workers[0].sockets.port != 0;
 }
 
-static gboolean start_worker(TunnelWorker *worker, GError **error)
-{
-    CulvertTun *tun = atomic_load(&worker->tunnel->tun);
-
-    if (!worker->receiver.thread && !tunnel_thread_start(&worker->receiver, "culvert-receive",
-                                                         tunnel_receive_main, worker, error))
-        return FALSE;
-    return !tun || worker->queue >= culvert_tun_get_n_queues(tun) ||
-           tunnel_thread_start(&worker->sender, "culvert-send", tunnel_send_main, worker, error);
-}
-
 static gboolean start_threads(CulvertTunnel *self, GError **error)
 {
     for (guint i = 0; i < self->n_workers; i++) {
-        if (!start_worker(&self->workers[i], error))
+        if (!tunnel_worker_start(&self->workers[i], error))
             return FALSE;
     }
     return TRUE;
@@ -443,10 +430,8 @@ static gboolean start_threads(CulvertTunnel *self, GError **error)
 
 static void stop_threads(CulvertTunnel *self)
 {
-    for (guint i = 0; i < self->n_workers; i++) {
-        tunnel_thread_stop(&self->workers[i].sender);
-        tunnel_thread_stop(&self->workers[i].receiver);
-    }
+    for (guint i = 0; i < self->n_workers; i++)
+        tunnel_worker_stop(&self->workers[i]);
 }
 
 static gboolean open_sockets(CulvertTunnel *self, guint16 port, TunnelSockets *sockets,
@@ -560,14 +545,15 @@ static void log_data_path(CulvertTunnel *self, CulvertTun *tun)
            segments ? "yes" : "no");
 }
 
-gboolean culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun, GError **error)
+void culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun)
 {
-    g_return_val_if_fail(!atomic_load(&self->tun) && !self->stopped, FALSE);
+    g_return_if_fail(!atomic_load(&self->tun) && !self->stopped);
 
     atomic_store_explicit(&self->tun, tun, memory_order_release);
     follow_mtu(self);
     log_data_path(self, tun);
-    return !culvert_tunnel_is_listening(self) || start_threads(self, error);
+    for (guint i = 0; i < self->n_workers; i++)
+        tunnel_worker_poke(&self->workers[i]);
 }
 
 CulvertTun *culvert_tunnel_get_tun(CulvertTunnel *self)

@@ -51,7 +51,7 @@ CulvertTunnel *culvert_tunnel_new(void);
 
 /* culvert_tunnel_set_data_path: how packets are to be moved; before listening. `offload` FALSE: do
  * without the kernel's offloads, for debugging. `workers`: how many queues of the device, each
- * with a thread for either direction; 0: as suits the machine's number of cores. */
+ * with its thread and sockets; 0: as suits the machine's number of cores. */
 void culvert_tunnel_set_data_path(CulvertTunnel *self, gboolean offload, guint workers);
 
 /* culvert_tunnel_set_private_key: NULL removes it. */
@@ -94,9 +94,8 @@ void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key,
 /* culvert_tunnel_open_device: creates a device as this tunnel wants it, see culvert_tun_open(). */
 CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GError **error);
 
-/* culvert_tunnel_attach: carries the device's packets from now on. Takes `tun` (transfer full)
- * also on error. */
-gboolean culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun, GError **error);
+/* culvert_tunnel_attach: carries the device's packets from now on. Takes `tun` (transfer full). */
+void culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun);
 CulvertTun *culvert_tunnel_get_tun(CulvertTunnel *self);
 
 /* culvert_tunnel_stop: ends everything; the object can only be unreffed then. Idempotent. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * tunnel-private.h: what the files of this folder share: the tunnel's inside, its sockets, its
- * two packet threads and its dialers.
+ * packet threads and its dialers.
  */
 #pragma once
 
@@ -88,38 +88,46 @@ void tunnel_inbox_free(TunnelInbox *inbox); /* wipes */
 guint tunnel_receive(TunnelInbox *inbox, TunnelSocket *socket, const TunnelReceived **received,
                      gboolean *more);
 
-/* ---- Threads -------------------------------------------------------------------------------- */
+/* ---- Workers (tunnel-worker.c) -------------------------------------------------------------- */
 
-/* How the control thread speaks to a packet thread that may be waiting in poll(). */
-typedef struct {
-    GThread *thread;
-    int event_fd;
-    atomic_bool stop;
-    atomic_bool forget; /* wipe remembered keys */
-} TunnelThread;
-
-gboolean tunnel_thread_start(TunnelThread *thread, const char *name, GThreadFunc func,
-                             gpointer data, GError **error);
-void tunnel_thread_stop(TunnelThread *thread); /* waits for its end; idempotent */
-void tunnel_thread_forget_keys(TunnelThread *thread);
-
-/* tunnel_thread_check: in the thread, after poll() has reported event_fd. FALSE: end. */
-gboolean tunnel_thread_check(TunnelThread *thread, WgAead *aead);
-
-/* Two threads, a queue of the device and sockets of their own: packets of one flow stay with one
- * worker, and so in order. */
+/* A thread that moves packets either way, with a queue of the device and sockets of its own. The
+ * kernel gives the datagrams of a peer to one of them, and the packets of a flow to the queue where
+ * the other direction's were written: so a flow stays with one worker, and in order. */
 typedef struct {
     CulvertTunnel *tunnel;
     guint queue;
-    TunnelSockets sockets; /* set while no packet thread runs */
-    TunnelThread sender;
-    TunnelThread receiver;
+    TunnelSockets sockets; /* set while the thread does not run */
+    GThread *thread;
+    int event_fd; /* how the control thread speaks to it: it may be waiting in poll() */
+    atomic_bool stop;
+    atomic_bool forget; /* wipe remembered keys */
 } TunnelWorker;
 
 #define TUNNEL_WORKERS_MAX 4
 
-gpointer tunnel_send_main(gpointer worker);    /* tunnel-send.c */
-gpointer tunnel_receive_main(gpointer worker); /* tunnel-receive.c */
+gboolean tunnel_worker_start(TunnelWorker *worker, GError **error);
+void tunnel_worker_stop(TunnelWorker *worker); /* waits for its end; idempotent */
+void tunnel_worker_forget_keys(TunnelWorker *worker);
+
+/* tunnel_worker_poke: there is a device now. */
+void tunnel_worker_poke(TunnelWorker *worker);
+
+/* The two directions; in the worker's thread. `aead` is shared by both and borrowed. */
+typedef struct _TunnelSender TunnelSender;     /* tunnel-send.c */
+typedef struct _TunnelReceiver TunnelReceiver; /* tunnel-receive.c */
+
+TunnelSender *tunnel_sender_new(TunnelWorker *worker, WgAead *aead);
+void tunnel_sender_free(TunnelSender *sender); /* wipes */
+
+/* tunnel_sender_drain: sends what the device has, for a while. FALSE: the device is gone, which
+ * has been reported. */
+gboolean tunnel_sender_drain(TunnelSender *sender, CulvertTun *tun);
+
+TunnelReceiver *tunnel_receiver_new(TunnelWorker *worker, WgAead *aead);
+void tunnel_receiver_free(TunnelReceiver *receiver); /* wipes */
+
+/* tunnel_receiver_drain: delivers what the socket has, for a while; `tun` may be NULL. */
+void tunnel_receiver_drain(TunnelReceiver *receiver, TunnelSocket *socket, CulvertTun *tun);
 
 /* ---- Handshake messages on their way to the control thread ---------------------------------- */
 

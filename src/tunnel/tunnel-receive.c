@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tunnel-receive.c: the packets' way in, on a thread of its own: receive datagrams, find the key of
- * each run of them, open them where they lie, let the core check and count them, join what belongs
- * to one flow, write to the device. Handshake messages are handed to the control thread.
+ * tunnel-receive.c: the packets' way in: receive datagrams, find the key of each run of them, open
+ * them where they lie, let the core check and count them, join what belongs to one flow, write to
+ * the device. Handshake messages are handed to the control thread.
  */
 #include "config.h"
 
@@ -12,11 +12,10 @@
 #include "tun/culvert-segment.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
-/* Batches from one socket before the other is looked at. */
-#define BURST 16
+/* Batches before the other direction has its turn. */
+#define BURST 4
 
 /* Datagrams that are opened under one permit: more than one system call joins. */
 #define RUN_MAX 128
@@ -29,7 +28,7 @@ typedef struct {
     gsize at; /* in its data */
 } Cursor;
 
-typedef struct {
+struct _TunnelReceiver {
     TunnelWorker *worker;
     CulvertTunnel *tunnel;
     CulvertTun *tun; /* NULL: none yet */
@@ -39,7 +38,7 @@ typedef struct {
     guint8 tos[RUN_MAX]; /* of the datagram that carried the packet */
     CulvertCoalescer coalescer;
     guint8 *flat; /* for what the device did not take joined; NULL until then */
-} Receiver;
+};
 
 /* ---- The received datagrams one by one ------------------------------------------------------ */
 
@@ -93,10 +92,8 @@ static gboolean is_handshake(const guint8 *data, gsize len)
 
 /* ---- Writing to the device ------------------------------------------------------------------ */
 
-/* The device may be attached while the thread runs. */
-static void follow_device(Receiver *self)
+static void set_device(TunnelReceiver *self, CulvertTun *tun)
 {
-    CulvertTun *tun = atomic_load_explicit(&self->tunnel->tun, memory_order_acquire);
     CulvertTunOffload offload;
 
     if (tun == self->tun)
@@ -107,19 +104,9 @@ static void follow_device(Receiver *self)
                                                       (offload.udp ? CULVERT_COALESCE_UDP : 0));
 }
 
-/* A queue for each flow: the kernel sends its answers to where its packets came from. */
-static guint queue_for(const Receiver *self, const CulvertWrite *write)
-{
-    guint n = culvert_tun_get_n_queues(self->tun);
-
-    if (n == 1)
-        return 0;
-    return culvert_packet_flow_hash(write->iov[1].iov_base, write->iov[1].iov_len) % n;
-}
-
 /* Some kernels refuse what they should take (Linux 6.1.103 to 110 and 6.6.44 ff. do): then it is
  * taken apart again. */
-static gboolean write_apart(Receiver *self, const CulvertWrite *write, guint queue)
+static gboolean write_apart(TunnelReceiver *self, const CulvertWrite *write)
 {
     CulvertSegmenter segmenter;
     gboolean all = TRUE;
@@ -135,28 +122,25 @@ static gboolean write_apart(Receiver *self, const CulvertWrite *write, guint que
     if (!culvert_segmenter_begin(&segmenter, &write->vnet, self->flat, len))
         return FALSE;
     while ((piece_len = culvert_segmenter_next(&segmenter, &piece)) > 0)
-        all &= culvert_tun_write_packet(self->tun, queue, piece, piece_len);
+        all &= culvert_tun_write_packet(self->tun, self->worker->queue, piece, piece_len);
     return all;
 }
 
-static gboolean write_to_device(Receiver *self, const CulvertWrite *write)
+static gboolean write_to_device(TunnelReceiver *self, const CulvertWrite *write)
 {
-    guint queue;
-
     if (!self->tun)
         return FALSE;
-    queue = queue_for(self, write);
-    if (culvert_tun_write(self->tun, queue, write->iov, write->n_iov))
+    if (culvert_tun_write(self->tun, self->worker->queue, write->iov, write->n_iov))
         return TRUE;
     if (errno != EINVAL || write->packets == 1)
         return FALSE;
     culvert_coalescer_set_kinds(&self->coalescer, CULVERT_COALESCE_NOTHING);
-    return write_apart(self, write, queue);
+    return write_apart(self, write);
 }
 
 static void write_out(const CulvertWrite *write, gpointer data)
 {
-    Receiver *self = data;
+    TunnelReceiver *self = data;
 
     tunnel_count(write_to_device(self, write) ? &self->tunnel->tun_write_packets
                                               : &self->tunnel->tun_write_dropped,
@@ -173,7 +157,7 @@ static gboolean same_source(const WgEndpoint *a, const WgEndpoint *b)
 
 /* Opens the run that begins at the cursor, and moves it behind that; returns how many datagrams
  * belong to it. */
-static guint open_run(Receiver *self, const WgRx *rx, Cursor *cursor)
+static guint open_run(TunnelReceiver *self, const WgRx *rx, Cursor *cursor)
 {
     const TunnelReceived *first = &cursor->received[cursor->i];
     guint8 *data;
@@ -195,7 +179,7 @@ static guint open_run(Receiver *self, const WgRx *rx, Cursor *cursor)
     return n;
 }
 
-static void deliver(Receiver *self, guint n)
+static void deliver(TunnelReceiver *self, guint n)
 {
     for (guint i = 0; i < n; i++) {
         WgRxPacket *packet = &self->packets[i];
@@ -208,7 +192,8 @@ static void deliver(Receiver *self, guint n)
     }
 }
 
-static void receive_run(Receiver *self, Cursor *cursor, const guint8 *data, gsize len, gint64 now)
+static void receive_run(TunnelReceiver *self, Cursor *cursor, const guint8 *data, gsize len,
+                        gint64 now)
 {
     const TunnelReceived *first = &cursor->received[cursor->i];
     guint n;
@@ -223,13 +208,12 @@ static void receive_run(Receiver *self, Cursor *cursor, const guint8 *data, gsiz
     deliver(self, n);
 }
 
-static void dispatch(Receiver *self, const TunnelReceived *received, guint n, gint64 now)
+static void dispatch(TunnelReceiver *self, const TunnelReceived *received, guint n, gint64 now)
 {
     Cursor cursor = {received, n, 0, 0};
     guint8 *data;
     gsize len;
 
-    follow_device(self);
     while (cursor_get(&cursor, &data, &len)) {
         if (is_handshake(data, len)) {
             hand_over(self->tunnel, data, len, &received[cursor.i].source);
@@ -241,11 +225,12 @@ static void dispatch(Receiver *self, const TunnelReceived *received, guint n, gi
     culvert_coalescer_flush(&self->coalescer);
 }
 
-static void drain_socket(Receiver *self, TunnelSocket *socket)
+void tunnel_receiver_drain(TunnelReceiver *self, TunnelSocket *socket, CulvertTun *tun)
 {
     const TunnelReceived *received;
     gboolean more = TRUE;
 
+    set_device(self, tun);
     for (guint i = 0; i < BURST && more; i++) {
         guint n = tunnel_receive(self->inbox, socket, &received, &more);
 
@@ -254,56 +239,25 @@ static void drain_socket(Receiver *self, TunnelSocket *socket)
     }
 }
 
-/* ---- The thread ----------------------------------------------------------------------------- */
+/* ---- Life ----------------------------------------------------------------------------------- */
 
-static Receiver *receiver_new(TunnelWorker *worker)
+TunnelReceiver *tunnel_receiver_new(TunnelWorker *worker, WgAead *aead)
 {
-    Receiver *self = g_new0(Receiver, 1);
+    TunnelReceiver *self = g_new0(TunnelReceiver, 1);
 
     self->worker = worker;
     self->tunnel = worker->tunnel;
-    self->aead = wg_aead_new();
-    wg_aead_get_backend(self->aead); /* made now, so that the first packet does not wait */
+    self->aead = aead;
     self->inbox = tunnel_inbox_new();
     culvert_coalescer_init(&self->coalescer, CULVERT_COALESCE_NOTHING, write_out, self);
     return self;
 }
 
-static void receiver_free(Receiver *self)
+void tunnel_receiver_free(TunnelReceiver *self)
 {
-    wg_aead_free(self->aead);
     tunnel_inbox_free(self->inbox);
     if (self->flat)
         wg_wipe(self->flat, CULVERT_TUN_MAX_PACKET);
     g_free(self->flat);
     g_free(self);
-}
-
-static int socket_fd(const TunnelSocket *socket)
-{
-    return socket->socket ? g_socket_get_fd(socket->socket) : -1; /* poll() passes over -1 */
-}
-
-gpointer tunnel_receive_main(gpointer data)
-{
-    TunnelWorker *worker = data;
-    Receiver *self = receiver_new(worker);
-    struct pollfd fds[] = {
-        {.fd = socket_fd(&worker->sockets.v4), .events = POLLIN},
-        {.fd = socket_fd(&worker->sockets.v6), .events = POLLIN},
-        {.fd = worker->receiver.event_fd, .events = POLLIN},
-    };
-
-    for (;;) {
-        if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
-            continue;
-        if (fds[2].revents && !tunnel_thread_check(&worker->receiver, self->aead))
-            break;
-        if (fds[0].revents)
-            drain_socket(self, &worker->sockets.v4);
-        if (fds[1].revents)
-            drain_socket(self, &worker->sockets.v6);
-    }
-    receiver_free(self);
-    return NULL;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tunnel-send.c: the packets' way out, on a thread of its own: read what the device has, find the
- * peer and its key, cut large packets, seal each piece into place behind the last, send runs of
- * equal sizes at once.
+ * tunnel-send.c: the packets' way out: read what the device has, find the peer and its key, cut
+ * large packets, seal each piece into place behind the last, send runs of equal sizes at once.
  *
  * Sealing is the only copy on this way: from where the packet was read to where it is sent from.
  */
@@ -14,7 +13,6 @@
 
 #include <errno.h>
 #include <glib/gi18n-lib.h>
-#include <poll.h>
 #include <string.h>
 
 /* What is read before anything is sent: at least one packet of the greatest size; many small ones.
@@ -28,8 +26,8 @@
 /* What is sent at once: a full run, or one packet of the greatest size. */
 #define OUTGOING_BYTES (CULVERT_TUN_MAX_PACKET + WG_PADDING + WG_DATA_OVERHEAD)
 
-/* Intakes between two looks at the stop flag. */
-#define BURST 16
+/* Intakes before the other direction has its turn. */
+#define BURST 4
 
 /* How long a full socket may hold up the device's queue before a packet is dropped. */
 #define SEND_PATIENCE_MS 100
@@ -38,7 +36,7 @@
  * kernel's own bound for all of them together is 1000 (icmp(7), icmp_msgs_per_sec). */
 #define UNREACHABLE_PER_SECOND 100
 
-typedef struct {
+struct _TunnelSender {
     TunnelWorker *worker;
     CulvertTunnel *tunnel;
     CulvertTun *tun;
@@ -59,12 +57,12 @@ typedef struct {
 
     gint64 unreachable_second;
     guint unreachable_sent; /* in that second */
-} Sender;
+};
 
 /* ---- What becomes of packets that are not sent ---------------------------------------------- */
 
 /* The packet's sender hears that nobody is there, instead of waiting. */
-static void answer_unreachable(Sender *self, const WgTxPacket *packet, gint64 now)
+static void answer_unreachable(TunnelSender *self, const WgTxPacket *packet, gint64 now)
 {
     guint8 answer[CULVERT_UNREACHABLE_MAX];
     gsize size = culvert_packet_unreachable(packet->data, packet->len, answer);
@@ -81,7 +79,7 @@ static void answer_unreachable(Sender *self, const WgTxPacket *packet, gint64 no
 
 /* The route to the peer's endpoint leads into the tunnel: each datagram would come back as a
  * packet and leave as a longer datagram, for ever. */
-static gboolean is_own_datagram(const Sender *self, const WgTx *tx, const WgTxPacket *packet)
+static gboolean is_own_datagram(const TunnelSender *self, const WgTx *tx, const WgTxPacket *packet)
 {
     guint16 own_port = self->worker->sockets.port;
     const WgEndpoint *to = &tx->endpoint;
@@ -97,7 +95,7 @@ static gboolean is_own_datagram(const Sender *self, const WgTx *tx, const WgTxPa
 
 /* ---- Sealing and sending -------------------------------------------------------------------- */
 
-static void send_outgoing(Sender *self)
+static void send_outgoing(TunnelSender *self)
 {
     TunnelRun *run = &self->run;
     guint n = self->n_datagrams, n_sent;
@@ -115,7 +113,7 @@ static void send_outgoing(Sender *self)
 }
 
 /* Whether a datagram of `size` bytes can leave with those that wait. */
-static gboolean joins_outgoing(const Sender *self, gsize size, guint8 tos, guint8 hop_limit)
+static gboolean joins_outgoing(const TunnelSender *self, gsize size, guint8 tos, guint8 hop_limit)
 {
     const TunnelRun *run = &self->run;
 
@@ -124,8 +122,8 @@ static gboolean joins_outgoing(const Sender *self, gsize size, guint8 tos, guint
            tos == run->tos && hop_limit == run->hop_limit;
 }
 
-static void seal_packet(Sender *self, const WgTx *tx, guint index, const guint8 *packet, gsize len,
-                        guint8 tos, guint8 hop_limit)
+static void seal_packet(TunnelSender *self, const WgTx *tx, guint index, const guint8 *packet,
+                        gsize len, guint8 tos, guint8 hop_limit)
 {
     gsize size = wg_tx_sealed_size(tx, len);
     TunnelRun *run = &self->run;
@@ -140,7 +138,7 @@ static void seal_packet(Sender *self, const WgTx *tx, guint index, const guint8 
 }
 
 /* The datagrams of one packet that was read, `index` being the first's place in the run. */
-static void seal_pieces(Sender *self, const WgTx *tx, guint at, guint index, guint8 hop_limit)
+static void seal_pieces(TunnelSender *self, const WgTx *tx, guint at, guint index, guint8 hop_limit)
 {
     guint8 tos = culvert_packet_outer_ecn(self->packets[at].data);
     guint8 *piece;
@@ -150,7 +148,7 @@ static void seal_pieces(Sender *self, const WgTx *tx, guint at, guint index, gui
         seal_packet(self, tx, index++, piece, len, tos, hop_limit);
 }
 
-static void stage_pieces(Sender *self, WgTx *tx, guint at, gint64 now)
+static void stage_pieces(TunnelSender *self, WgTx *tx, guint at, gint64 now)
 {
     guint8 *piece;
     gsize len;
@@ -159,7 +157,7 @@ static void stage_pieces(Sender *self, WgTx *tx, guint at, gint64 now)
         wg_tx_stage(tx, piece, len, now);
 }
 
-static void send_run(Sender *self, WgTx *tx, WgVerdict verdict, guint first, gint64 now)
+static void send_run(TunnelSender *self, WgTx *tx, WgVerdict verdict, guint first, gint64 now)
 {
     guint index = 0;
 
@@ -183,7 +181,7 @@ static void send_run(Sender *self, WgTx *tx, WgVerdict verdict, guint first, gin
     wg_tx_end(tx, self->n_sent, self->bytes_sent, now);
 }
 
-static void send_intake(Sender *self, gint64 now)
+static void send_intake(TunnelSender *self, gint64 now)
 {
     WgTx tx;
 
@@ -202,7 +200,7 @@ static void send_intake(Sender *self, gint64 now)
 /* ---- Reading -------------------------------------------------------------------------------- */
 
 /* Reads until the device has no more or there is no room for more. FALSE: the device is gone. */
-static gboolean fill_intake(Sender *self)
+static gboolean fill_intake(TunnelSender *self)
 {
     gsize used = 0;
     guint n_read = 0;
@@ -231,22 +229,7 @@ static gboolean fill_intake(Sender *self)
     return TRUE;
 }
 
-/* FALSE: the device is gone. */
-static gboolean drain_device(Sender *self)
-{
-    for (guint i = 0; i < BURST; i++) {
-        if (!fill_intake(self))
-            return FALSE;
-        if (self->n_packets == 0)
-            break;
-        send_intake(self, tunnel_now());
-    }
-    return TRUE;
-}
-
-/* ---- The thread ----------------------------------------------------------------------------- */
-
-static void report_lost_device(Sender *self)
+static void report_lost_device(TunnelSender *self)
 {
     int errsv = errno;
 
@@ -257,50 +240,41 @@ static void report_lost_device(Sender *self)
                                      culvert_tun_get_name(self->tun), g_strerror(errsv)));
 }
 
-static Sender *sender_new(TunnelWorker *worker)
+gboolean tunnel_sender_drain(TunnelSender *self, CulvertTun *tun)
 {
-    Sender *self = g_new0(Sender, 1);
+    self->tun = tun;
+    for (guint i = 0; i < BURST; i++) {
+        if (!fill_intake(self)) {
+            report_lost_device(self);
+            return FALSE;
+        }
+        if (self->n_packets == 0)
+            break;
+        send_intake(self, tunnel_now());
+    }
+    return TRUE;
+}
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+TunnelSender *tunnel_sender_new(TunnelWorker *worker, WgAead *aead)
+{
+    TunnelSender *self = g_new0(TunnelSender, 1);
 
     self->worker = worker;
     self->tunnel = worker->tunnel;
-    self->tun = atomic_load(&self->tunnel->tun);
-    self->aead = wg_aead_new();
-    wg_aead_get_backend(self->aead); /* made now, so that the first packet does not wait */
+    self->aead = aead;
     self->intake = g_malloc(INTAKE_BYTES);
     self->outgoing = g_malloc(OUTGOING_BYTES);
     return self;
 }
 
-static void sender_free(Sender *self)
+void tunnel_sender_free(TunnelSender *self)
 {
-    wg_aead_free(self->aead);
     /* Clear packets do not stay behind in freed memory. */
     wg_wipe(self->intake, INTAKE_BYTES);
     g_free(self->intake);
     g_free(self->outgoing);
     wg_wipe(self, sizeof *self);
     g_free(self);
-}
-
-gpointer tunnel_send_main(gpointer data)
-{
-    TunnelWorker *worker = data;
-    Sender *self = sender_new(worker);
-    struct pollfd fds[] = {
-        {.fd = culvert_tun_get_fd(self->tun, worker->queue), .events = POLLIN},
-        {.fd = worker->sender.event_fd, .events = POLLIN},
-    };
-
-    for (;;) {
-        if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
-            continue;
-        if (fds[1].revents && !tunnel_thread_check(&worker->sender, self->aead))
-            break;
-        if (fds[0].revents && !drain_device(self)) {
-            report_lost_device(self);
-            break;
-        }
-    }
-    sender_free(self);
-    return NULL;
 }

@@ -503,36 +503,6 @@ static void test_nested_fragments(void)
     g_assert_cmpint(culvert_packet_outer_hops(wide, 120, &hops), ==, CULVERT_HOPS_LIMITED);
 }
 
-/* ---- Flows ---------------------------------------------------------------------------------- */
-
-/* Equal for the packets of a flow, whatever else is in them; different for others. */
-static void test_flow_hash(void)
-{
-    static const char *const flows[] = {IPV4_UDP, IPV6_UDP};
-
-    for (guint i = 0; i < G_N_ELEMENTS(flows); i++) {
-        gsize len, header = i == 0 ? 20 : 40;
-        g_autofree guint8 *packet = packet_of(flows[i], &len);
-        guint32 hash = culvert_packet_flow_hash(packet, len);
-
-        packet[1] ^= 1;          /* DS field */
-        packet[len - 1] ^= 1;    /* payload */
-        packet[header + 6] ^= 1; /* checksum */
-        g_assert_cmpuint(culvert_packet_flow_hash(packet, len), ==, hash);
-        packet[header - 1] ^= 1; /* destination address */
-        g_assert_cmpuint(culvert_packet_flow_hash(packet, len), !=, hash);
-        packet[header - 1] ^= 1;
-        packet[header + 3] ^= 1; /* destination port */
-        g_assert_cmpuint(culvert_packet_flow_hash(packet, len), !=, hash);
-        if (i == 0) {
-            packet[6] |= 0x20; /* a fragment: those that follow it have no ports */
-            hash = culvert_packet_flow_hash(packet, len);
-            packet[header + 3] ^= 1;
-            g_assert_cmpuint(culvert_packet_flow_hash(packet, len), ==, hash);
-        }
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -553,7 +523,6 @@ int main(int argc, char **argv)
     ADD("unreachable/long", test_unreachable_long);
     ADD("unreachable/answered", test_answered);
     ADD("unreachable/not-answered", test_not_answered);
-    ADD("flow-hash", test_flow_hash);
     ADD("cut-anywhere", test_cut_anywhere);
     return g_test_run();
 }
