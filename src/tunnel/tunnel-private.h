@@ -43,6 +43,9 @@ gboolean tunnel_endpoint_from_address(WgEndpoint *endpoint, GSocketAddress *addr
 /* tunnel_endpoint_size: of endpoint->remote, for system calls. */
 socklen_t tunnel_endpoint_size(const WgEndpoint *endpoint);
 
+/* tunnel_endpoint_same_path: whether remote and local addresses are the same. */
+gboolean tunnel_endpoint_same_path(const WgEndpoint *a, const WgEndpoint *b);
+
 /* ---- Datagrams (tunnel-datagrams.c) --------------------------------------------------------- */
 
 /* Datagrams to one endpoint that leave together: without gaps, of `segment` bytes each, of which

@@ -149,12 +149,6 @@ static void write_out(const CulvertWrite *write, gpointer data)
 
 /* ---- Data ----------------------------------------------------------------------------------- */
 
-static gboolean same_source(const WgEndpoint *a, const WgEndpoint *b)
-{
-    return wg_endpoint_equal(a, b) && a->local_ifindex == b->local_ifindex &&
-           memcmp(&a->local, &b->local, sizeof a->local) == 0;
-}
-
 /* Opens the run that begins at the cursor, and moves it behind that; returns how many datagrams
  * belong to it. */
 static guint open_run(TunnelReceiver *self, const WgRx *rx, Cursor *cursor)
@@ -167,8 +161,9 @@ static guint open_run(TunnelReceiver *self, const WgRx *rx, Cursor *cursor)
     while (n < RUN_MAX && cursor_get(cursor, &data, &len)) {
         const TunnelReceived *received = &cursor->received[cursor->i];
 
-        if (n > 0 && (!wg_rx_same_run(rx, data, len) ||
-                      (received != first && !same_source(&first->source, &received->source))))
+        if (n > 0 &&
+            (!wg_rx_same_run(rx, data, len) ||
+             (received != first && !tunnel_endpoint_same_path(&first->source, &received->source))))
             break;
         self->packets[n] = (WgRxPacket){.data = data, .len = len};
         self->tos[n] = received->tos;

@@ -36,6 +36,16 @@
  * kernel's own bound for all of them together is 1000 (icmp(7), icmp_msgs_per_sec). */
 #define UNREACHABLE_PER_SECOND 100
 
+/* What is sealed and about to be sent. It may wait for the next intake to join it, but not for the
+ * device to have one. */
+typedef struct {
+    guint8 *data;
+    TunnelRun run;
+    WgEndpoint endpoint; /* the run's */
+    WgPeer *peer;        /* a reference; NULL: there is nothing */
+    guint n;             /* datagrams */
+} Outgoing;
+
 struct _TunnelSender {
     TunnelWorker *worker;
     CulvertTunnel *tunnel;
@@ -44,16 +54,14 @@ struct _TunnelSender {
 
     /* what was read */
     guint8 *intake;
+    gboolean drained; /* the device has no more */
     guint n_packets;
     WgTxPacket packets[INTAKE_PACKETS];
     CulvertSegmenter segmenters[INTAKE_PACKETS];
 
-    /* what is about to be sent, under the permit of one run of packets */
-    guint8 *outgoing;
-    TunnelRun run;
-    guint n_datagrams;
-    guint n_sent;
-    gsize bytes_sent;
+    gint64 now; /* of the intake */
+
+    Outgoing outgoing;
 
     gint64 unreachable_second;
     guint unreachable_sent; /* in that second */
@@ -62,13 +70,13 @@ struct _TunnelSender {
 /* ---- What becomes of packets that are not sent ---------------------------------------------- */
 
 /* The packet's sender hears that nobody is there, instead of waiting. */
-static void answer_unreachable(TunnelSender *self, const WgTxPacket *packet, gint64 now)
+static void answer_unreachable(TunnelSender *self, const WgTxPacket *packet)
 {
     guint8 answer[CULVERT_UNREACHABLE_MAX];
     gsize size = culvert_packet_unreachable(packet->data, packet->len, answer);
 
-    if (now / G_USEC_PER_SEC != self->unreachable_second) {
-        self->unreachable_second = now / G_USEC_PER_SEC;
+    if (self->now / G_USEC_PER_SEC != self->unreachable_second) {
+        self->unreachable_second = self->now / G_USEC_PER_SEC;
         self->unreachable_sent = 0;
     }
     if (size == 0 || self->unreachable_sent >= UNREACHABLE_PER_SECOND)
@@ -97,44 +105,55 @@ static gboolean is_own_datagram(const TunnelSender *self, const WgTx *tx, const 
 
 static void send_outgoing(TunnelSender *self)
 {
-    TunnelRun *run = &self->run;
-    guint n = self->n_datagrams, n_sent;
+    Outgoing *out = &self->outgoing;
+    guint n_sent;
     gsize sent;
 
-    if (n == 0)
+    if (!out->peer)
         return;
-    sent = tunnel_send(&self->worker->sockets, run, SEND_PATIENCE_MS);
-    n_sent = sent == run->len ? n : (guint) (sent / run->segment);
-    self->n_sent += n_sent;
-    self->bytes_sent += sent;
-    tunnel_count(&self->tunnel->udp_send_dropped, n - n_sent);
-    run->len = 0;
-    self->n_datagrams = 0;
+    sent = tunnel_send(&self->worker->sockets, &out->run, SEND_PATIENCE_MS);
+    n_sent = sent == out->run.len ? out->n : (guint) (sent / out->run.segment);
+    wg_tx_sent(out->peer, n_sent, sent, self->now);
+    tunnel_count(&self->tunnel->udp_send_dropped, out->n - n_sent);
+    g_clear_pointer(&out->peer, wg_peer_unref);
 }
 
-/* Whether a datagram of `size` bytes can leave with those that wait. */
-static gboolean joins_outgoing(const TunnelSender *self, gsize size, guint8 tos, guint8 hop_limit)
+/* Whether a datagram like `wanted` can leave with those that wait. */
+static gboolean joins_outgoing(const Outgoing *out, const WgTx *tx, const TunnelRun *wanted)
 {
-    const TunnelRun *run = &self->run;
+    const TunnelRun *run = &out->run;
 
-    return self->n_datagrams < TUNNEL_RUN_DATAGRAMS_MAX && size <= run->segment &&
-           run->len % run->segment == 0 && run->len + size <= TUNNEL_RUN_BYTES_MAX &&
-           tos == run->tos && hop_limit == run->hop_limit;
+    return out->peer == tx->peer && out->n < TUNNEL_RUN_DATAGRAMS_MAX &&
+           wanted->segment <= run->segment && run->len % run->segment == 0 &&
+           run->len + wanted->segment <= TUNNEL_RUN_BYTES_MAX && wanted->tos == run->tos &&
+           wanted->hop_limit == run->hop_limit &&
+           tunnel_endpoint_same_path(&tx->endpoint, &out->endpoint);
+}
+
+static void begin_outgoing(Outgoing *out, const WgTx *tx, const TunnelRun *wanted)
+{
+    out->peer = wg_peer_ref(tx->peer);
+    out->endpoint = tx->endpoint;
+    out->run = *wanted;
+    out->run.endpoint = &out->endpoint;
+    out->run.data = out->data;
+    out->n = 0;
 }
 
 static void seal_packet(TunnelSender *self, const WgTx *tx, guint index, const guint8 *packet,
                         gsize len, guint8 tos, guint8 hop_limit)
 {
-    gsize size = wg_tx_sealed_size(tx, len);
-    TunnelRun *run = &self->run;
+    const TunnelRun wanted = {
+        .segment = wg_tx_sealed_size(tx, len), .tos = tos, .hop_limit = hop_limit};
+    Outgoing *out = &self->outgoing;
 
-    if (self->n_datagrams > 0 && !joins_outgoing(self, size, tos, hop_limit))
+    if (out->peer && !joins_outgoing(out, tx, &wanted))
         send_outgoing(self);
-    if (self->n_datagrams == 0)
-        *run = (TunnelRun){&tx->endpoint, self->outgoing, 0, size, tos, hop_limit};
-    wg_tx_seal(tx, self->aead, index, packet, len, self->outgoing + run->len);
-    run->len += size;
-    self->n_datagrams++;
+    if (!out->peer)
+        begin_outgoing(out, tx, &wanted);
+    wg_tx_seal(tx, self->aead, index, packet, len, out->data + out->run.len);
+    out->run.len += wanted.segment;
+    out->n++;
 }
 
 /* The datagrams of one packet that was read, `index` being the first's place in the run. */
@@ -148,21 +167,19 @@ static void seal_pieces(TunnelSender *self, const WgTx *tx, guint at, guint inde
         seal_packet(self, tx, index++, piece, len, tos, hop_limit);
 }
 
-static void stage_pieces(TunnelSender *self, WgTx *tx, guint at, gint64 now)
+static void stage_pieces(TunnelSender *self, WgTx *tx, guint at)
 {
     guint8 *piece;
     gsize len;
 
     while ((len = culvert_segmenter_next(&self->segmenters[at], &piece)) > 0)
-        wg_tx_stage(tx, piece, len, now);
+        wg_tx_stage(tx, piece, len, self->now);
 }
 
-static void send_run(TunnelSender *self, WgTx *tx, WgVerdict verdict, guint first, gint64 now)
+static void seal_run(TunnelSender *self, WgTx *tx, WgVerdict verdict, guint first)
 {
     guint index = 0;
 
-    self->n_sent = 0;
-    self->bytes_sent = 0;
     for (guint i = first; i < first + tx->n_packets; i++) {
         const WgTxPacket *packet = &self->packets[i];
         guint8 hop_limit = 0;
@@ -174,25 +191,24 @@ static void send_run(TunnelSender *self, WgTx *tx, WgVerdict verdict, guint firs
         else if (verdict == WG_OK)
             seal_pieces(self, tx, i, index, hop_limit);
         else
-            stage_pieces(self, tx, i, now);
+            stage_pieces(self, tx, i);
         index += packet->count;
     }
-    send_outgoing(self);
-    wg_tx_end(tx, self->n_sent, self->bytes_sent, now);
+    wg_tx_end(tx, 0, 0, self->now);
 }
 
-static void send_intake(TunnelSender *self, gint64 now)
+static void seal_intake(TunnelSender *self)
 {
     WgTx tx;
 
     for (guint i = 0; i < self->n_packets; i += tx.n_packets) {
-        WgVerdict verdict =
-            wg_tx_begin(self->tunnel->device, &self->packets[i], self->n_packets - i, now, &tx);
+        WgVerdict verdict = wg_tx_begin(self->tunnel->device, &self->packets[i],
+                                        self->n_packets - i, self->now, &tx);
 
         if (verdict == WG_OK || verdict == WG_STAGED)
-            send_run(self, &tx, verdict, i, now);
+            seal_run(self, &tx, verdict, i);
         else if (verdict == WG_NO_PEER || verdict == WG_NO_ENDPOINT)
-            answer_unreachable(self, &self->packets[i], now);
+            answer_unreachable(self, &self->packets[i]);
         /* else: counted by the core */
     }
 }
@@ -206,6 +222,7 @@ static gboolean fill_intake(TunnelSender *self)
     guint n_read = 0;
 
     self->n_packets = 0;
+    self->drained = FALSE;
     while (self->n_packets < INTAKE_PACKETS && used + CULVERT_TUN_MAX_PACKET <= INTAKE_BYTES) {
         struct virtio_net_hdr vnet;
         WgTxPacket *packet = &self->packets[self->n_packets];
@@ -214,8 +231,10 @@ static gboolean fill_intake(TunnelSender *self)
         gssize len =
             culvert_tun_read(self->tun, self->worker->queue, &vnet, data, CULVERT_TUN_MAX_PACKET);
 
-        if (len == 0)
+        if (len == 0) {
+            self->drained = TRUE;
             break;
+        }
         if (len < 0)
             return FALSE;
         n_read++;
@@ -242,17 +261,19 @@ static void report_lost_device(TunnelSender *self)
 
 gboolean tunnel_sender_drain(TunnelSender *self, CulvertTun *tun)
 {
+    gboolean there = TRUE;
+
     self->tun = tun;
-    for (guint i = 0; i < BURST; i++) {
-        if (!fill_intake(self)) {
+    self->drained = FALSE;
+    for (guint i = 0; i < BURST && there && !self->drained; i++) {
+        there = fill_intake(self);
+        if (!there)
             report_lost_device(self);
-            return FALSE;
-        }
-        if (self->n_packets == 0)
-            break;
-        send_intake(self, tunnel_now());
+        self->now = tunnel_now();
+        seal_intake(self);
     }
-    return TRUE;
+    send_outgoing(self);
+    return there;
 }
 
 /* ---- Life ----------------------------------------------------------------------------------- */
@@ -265,7 +286,7 @@ TunnelSender *tunnel_sender_new(TunnelWorker *worker, WgAead *aead)
     self->tunnel = worker->tunnel;
     self->aead = aead;
     self->intake = g_malloc(INTAKE_BYTES);
-    self->outgoing = g_malloc(OUTGOING_BYTES);
+    self->outgoing.data = g_malloc(OUTGOING_BYTES);
     return self;
 }
 
@@ -274,7 +295,7 @@ void tunnel_sender_free(TunnelSender *self)
     /* Clear packets do not stay behind in freed memory. */
     wg_wipe(self->intake, INTAKE_BYTES);
     g_free(self->intake);
-    g_free(self->outgoing);
+    g_free(self->outgoing.data);
     wg_wipe(self, sizeof *self);
     g_free(self);
 }

@@ -212,6 +212,12 @@ socklen_t tunnel_endpoint_size(const WgEndpoint *endpoint)
                                                       : sizeof endpoint->remote.in4;
 }
 
+gboolean tunnel_endpoint_same_path(const WgEndpoint *a, const WgEndpoint *b)
+{
+    return wg_endpoint_equal(a, b) && a->local_ifindex == b->local_ifindex &&
+           memcmp(&a->local, &b->local, sizeof a->local) == 0;
+}
+
 GInetSocketAddress *tunnel_endpoint_to_address(const WgEndpoint *endpoint)
 {
     GSocketAddress *address;

@@ -121,8 +121,6 @@ struct _WgPeer {
 };
 
 WgPeer *wg_peer_new(WgDevice *device, const WgKey *public_key);
-WgPeer *wg_peer_ref(WgPeer *peer);
-void wg_peer_unref(WgPeer *peer);
 
 /* wg_peer_update_static_shared: after a change of our private key. [control] */
 void wg_peer_update_static_shared(WgPeer *peer);

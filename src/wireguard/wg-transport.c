@@ -223,21 +223,26 @@ static gboolean sent_locked(WgPeer *peer, gsize bytes, gboolean data, gint64 now
     return wake;
 }
 
-void wg_tx_end(WgTx *tx, guint n_sent, gsize bytes, gint64 now)
+void wg_tx_sent(WgPeer *peer, guint n, gsize bytes, gint64 now)
 {
-    WgDevice *device = tx->peer->device;
+    WgDevice *device = peer->device;
     gboolean wake = FALSE;
 
-    if (n_sent > 0) {
-        pthread_mutex_lock(&device->lock);
-        if (!tx->peer->removed)
-            wake = sent_locked(tx->peer, bytes, TRUE, now);
-        pthread_mutex_unlock(&device->lock);
-    }
-    g_clear_pointer(&tx->keypair, wg_keypair_unref);
-    g_clear_pointer(&tx->peer, wg_peer_unref);
+    if (n == 0)
+        return;
+    pthread_mutex_lock(&device->lock);
+    if (!peer->removed)
+        wake = sent_locked(peer, bytes, TRUE, now);
+    pthread_mutex_unlock(&device->lock);
     if (wake)
         wg_device_wake(device);
+}
+
+void wg_tx_end(WgTx *tx, guint n_sent, gsize bytes, gint64 now)
+{
+    wg_tx_sent(tx->peer, n_sent, bytes, now);
+    g_clear_pointer(&tx->keypair, wg_keypair_unref);
+    g_clear_pointer(&tx->peer, wg_peer_unref);
 }
 
 /* ---- Out, from the control thread: what waited, and keepalives ------------------------------ */

@@ -271,8 +271,16 @@ gsize wg_tx_seal(const WgTx *tx, WgAead *aead, guint i, const guint8 *packet, gs
  * WG_MAX_STAGED_PACKETS the oldest is dropped. */
 void wg_tx_stage(WgTx *tx, const guint8 *packet, gsize len, gint64 now);
 
+/* wg_peer_ref, wg_peer_unref: keep the peer's memory, but not its being a peer. */
+WgPeer *wg_peer_ref(WgPeer *peer);
+void wg_peer_unref(WgPeer *peer);
+
+/* wg_tx_sent: `n` datagrams of together `bytes` bytes, not keepalives, were handed to the socket
+ * for `peer`. What is sealed under one permit may be sent, and told here, with that of the next. */
+void wg_tx_sent(WgPeer *peer, guint n, gsize bytes, gint64 now);
+
 /* wg_tx_end: ends the run. `n_sent` datagrams of together `bytes` bytes were handed to the
- * socket. `data`: at least one was not a keepalive. */
+ * socket; 0, and they are told with wg_tx_sent(). */
 void wg_tx_end(WgTx *tx, guint n_sent, gsize bytes, gint64 now);
 
 /* A run of received data datagrams with one receiver index. */
