@@ -2,7 +2,8 @@
 """A stranger on the network, run as a program on its host:
 
     hostile.py noise TARGET PORT COUNT SEED       datagrams of every type and length, none authentic
-    hostile.py flood TARGET PORT SECONDS KEY      bursts of initiations with a right first MAC
+    hostile.py flood TARGET PORT SECONDS KEY      bursts of initiations with a right first MAC, at
+                                                  most that long, until SIGTERM
     hostile.py listen INTERFACE FILE COUNT        keeps what passes: sessions' datagrams
     hostile.py replay FILE TARGET PORT SEED       sends them again, as they were and changed
 
@@ -13,6 +14,7 @@ import hashlib
 import json
 import random
 import select
+import signal
 import socket
 import struct
 import sys
@@ -91,12 +93,14 @@ def noise(target, port, count, seed):
 
 def flood(target, port, seconds, key):
     sender, public = Sender(target, int(port)), base64.b64decode(key)
+    asked_to_end = []
+    signal.signal(signal.SIGTERM, lambda *_: asked_to_end.append(True))
     chance = random.Random(1)
     messages = [mac1(struct.pack("<I", INITIATION) + chance.randbytes(144), public)
                 for _ in range(3000)]
     end = time.monotonic() + float(seconds)
     print("flooding", flush=True)
-    while time.monotonic() < end:
+    while time.monotonic() < end and not asked_to_end:
         for message in messages:
             sender.send(message)
         sender.drain(0.2)
