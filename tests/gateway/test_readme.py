@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""README.md's “Run a gateway”, word for word: its commands and files, on a gateway and a laptop with
+an internet behind it. And culvert(8)."""
+
+import os
+import re
+
+import pytest
+
+from conftest import end_of
+from lab import wait_for
+
+PROGRAM = os.environ.get("CULVERT", "culvert")
+NAME = os.path.basename(PROGRAM)
+MANUAL = os.environ.get("CULVERT_MANUAL", "")
+README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
+UNIT = "/lib/systemd/system/wg-quick@.service"
+
+# culvert as if it were installed.
+PATH = {"PATH": f"{os.path.dirname(PROGRAM)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+                "/sbin:/bin"}
+
+
+def blocks():
+    """The indented blocks of the section, in their order."""
+    with open(README, encoding="utf-8") as file:
+        section = re.search(r"\n## Run a gateway\n(.*?)\n## ", file.read(), re.S)[1]
+    found = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", section, re.M)
+    return [re.sub(r"^ {4}", "", block.strip("\n"), flags=re.M) + "\n" for block in found]
+
+
+def commands(block, *left_out):
+    lines = block.splitlines()
+    assert all(any(line.startswith(word) for line in lines) for word in left_out)
+    return "\n".join(line for line in lines if not line.startswith(left_out))
+
+
+def fill(conf, **values):
+    for words, value in values.items():
+        conf, count = re.subn(rf"\({words.replace('_', '.')}\)", value, conf)
+        assert count == 1, words
+    return conf
+
+
+@pytest.fixture
+def machines(lab):
+    """A laptop, a gateway, and a host in the internet, which knows no way to the laptop. Each of
+    the first two has an /etc of its own for what the README writes there."""
+    laptop, office, internet = made = [lab.add_host(name)
+                                       for name in ("laptop", "office", "internet")]
+    lab.link(laptop, office, "192.0.2.0/24", names=("wan0", "lan0"))
+    lab.link(office, internet, "203.0.113.0/24", "2001:db8:1::/64", names=("wan0", "wan0"))
+    for host in (laptop, office):
+        for folder in ("/etc/wireguard", "/etc/systemd/system"):
+            host.run("mkdir", "-p", folder)
+            host.run("mount", "-t", "tmpfs", "tmpfs", folder)
+    yield made
+    for host in made:
+        assert not host.pids(NAME)
+        lab.hosts.remove(host)
+        host.close()
+
+
+def make_key(host, block):
+    """(private, public)"""
+    public = host.sh(commands(block, "apt install"))
+    return host.read("/etc/wireguard/gw0.key").strip(), public
+
+
+def unit(host, what):
+    """Runs a line of wg-quick's systemd unit as systemd would, with the README's drop-in."""
+    with open(UNIT, encoding="ascii") as file:
+        line = re.search(rf"^{what}=(.*)$", file.read(), re.M)[1].replace("%i", "gw0")
+    drop_in = host.read("/etc/systemd/system/wg-quick@gw0.service.d/culvert.conf")
+    section, environment = drop_in.splitlines()
+    assert section == "[Service]"
+    name, value = environment.removeprefix("Environment=").split("=")
+    return host.run(*line.split(" "), env=PATH | {name: value}).stdout
+
+
+def test_run_a_gateway(machines):
+    laptop, office, internet = machines
+    keys, gateway_conf, systemd, laptop_conf = blocks()
+    gateway_private, gateway_public = make_key(office, keys)
+    laptop_private, laptop_public = make_key(laptop, keys)
+    office.write("/etc/wireguard/gw0.conf",
+                 fill(gateway_conf, what_is_in_gw0_key=gateway_private,
+                      the_laptop_s_public_key=laptop_public), 0o600)
+    laptop.write("/etc/wireguard/gw0.conf",
+                 fill(laptop_conf, the_laptop_s=laptop_private,
+                      the_gateway_s_public_key=gateway_public)
+                 .replace("gateway.example.com", "192.0.2.1"), 0o600)
+    before = office.output("nft", "list", "ruleset")
+
+    office.sh(commands(systemd, "systemctl"))
+    assert "culvert gw0" in unit(office, "ExecStart")
+    laptop.run("wg-quick", "up", "gw0",
+               env=PATH | {"WG_QUICK_USERSPACE_IMPLEMENTATION": "culvert"})
+    for address in ("10.8.0.1", "fd08::1", "203.0.113.1", "2001:db8:1::1"):
+        assert laptop.succeeds("ping", "-c2", "-i0.01", "-w8", address), address
+    assert "latest handshake" in office.output("wg", "show", "gw0")
+    # It was the gateway that asked, as far as the internet knows.
+    assert not internet.succeeds("ping", "-c1", "-w1", "10.8.0.2")
+
+    pids = {host: host.pids(NAME) for host in (laptop, office)}
+    laptop.run("wg-quick", "down", "gw0", env=PATH)
+    unit(office, "ExecStop")
+    for host, (pid,) in pids.items():
+        end_of(pid)
+    assert office.output("nft", "list", "ruleset") == before
+    assert office.sh("ls -A /run/wireguard") == ""
+
+
+# ---- culvert(8)
+
+def manual():
+    with open(MANUAL, encoding="utf-8") as file:
+        return re.sub(r"\\-", "-", file.read())
+
+
+def test_manual_has_the_options(host):
+    text, help_text = manual(), host.output(PROGRAM, "--help")
+    options = set(re.findall(r"--[a-z]+", help_text))
+    assert options == {"--help", "--foreground", "--version"}
+    assert options <= set(re.findall(r"--[a-z]+", text))
+    for word in ("LOG_LEVEL", "WG_PROCESS_FOREGROUND", "verbose", "debug", "info", "error", "silent"):
+        assert word in text
+
+
+def test_manual_without_wg_quick(machines):
+    """The commands under WITHOUT WG-QUICK."""
+    _laptop, office, _internet = machines
+    office.write("/etc/wireguard/gw0.conf", "[Interface]\nAddress = 10.8.0.1/24\nListenPort = 7\n")
+    block = re.search(r"^\.SH WITHOUT WG-QUICK$.*?^\.nf$\n(.*?)^\.fi$", manual(), re.S | re.M)[1]
+    office.run("bash", "-ec", block, env=PATH)
+    assert office.output("wg", "show", "gw0", "listen-port") == "7"
+    wait_for(lambda: ":7 " in office.output("ss", "-Hlun"), "the port to open")
+    assert "10.8.0.1/24" in office.output("ip", "address", "show", "dev", "gw0")
+    (pid,) = office.pids(NAME)
+    office.run("ip", "link", "delete", "gw0")
+    end_of(pid)
