@@ -148,7 +148,8 @@ static void answer_wrong(Client *client)
     guint line;
     int errsv = uapi_reader_get_errno(client->reader, &line);
 
-    g_info("Refused a configuration request: line %u: %s", line, g_strerror(errsv));
+    /* Root's own request: `wg` says no more than the errno. */
+    g_message("Refused a configuration request: line %u: %s", line, g_strerror(errsv));
     answer_errno(client, -errsv);
 }
 
