@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """README.md's “Run a gateway”, word for word: its commands and files, on a gateway and a laptop with
-an internet behind it. And culvert(8)."""
+an internet behind it. And culvert(8). Left out are apt, and systemctl, since no systemd runs here:
+the commands of its unit are run with the environment of the drop-in instead."""
 
 import os
 import re
