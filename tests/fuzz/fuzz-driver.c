@@ -21,6 +21,12 @@
 
 #define MUTATIONS_MAX 8
 
+/* For a target without any: something to damage. */
+__attribute__((weak)) const FuzzSeed fuzz_seeds[] = {
+    FUZZ_SEED("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
+    {NULL, 0},
+};
+
 static guint64 current_seed, current_round;
 
 /* ---- Chance --------------------------------------------------------------------------------- */

@@ -15,7 +15,8 @@ typedef struct {
     gsize len;
 } FuzzSeed;
 
-/* fuzz_seeds: well-made inputs, the last one with NULL. */
+/* fuzz_seeds: well-made inputs, the last one with NULL. A target may do without: what it is given
+ * then is rarely more than noise to it. */
 extern const FuzzSeed fuzz_seeds[];
 
 /* LLVMFuzzerTestOneInput: one input; returns 0. The name is libFuzzer's
