@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Measures tunnels against each other, in turns: in each round every one of them. See README.md;
+tests/bench/run starts it."""
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import signal
+import sys
+import time
+
+from lab import Lab
+
+import measure
+import report
+from peers import DEFAULT, PEERS, Tools
+
+CABLE = "192.0.2.0/24"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How much is measured: seconds and counts."""
+    rounds: int
+    tcp_seconds: int
+    udp_seconds: float
+    udp_trials: int
+    pings: int
+    loaded_pings: int
+    memory_seconds: int
+
+    def estimate(self, peers, kinds):
+        """About how many seconds it takes."""
+        costs = {"ping": 0.006 * self.pings, "tcp": 3 * (self.tcp_seconds + 1.5),
+                 "loaded": 0.011 * self.loaded_pings + 2,
+                 "udp": len(measure.SIZES) * self.udp_trials * 0.8 * (self.udp_seconds + 0.3)}
+        each = 2 + sum(costs[kind] for kind in kinds if kind in costs)
+        once = self.memory_seconds + 2 if "memory" in kinds else 0
+        return peers * (self.rounds * each + once)
+
+
+FULL = Plan(rounds=3, tcp_seconds=8, udp_seconds=1.0, udp_trials=8, pings=400, loaded_pings=500,
+            memory_seconds=60)
+QUICK = Plan(rounds=1, tcp_seconds=3, udp_seconds=0.4, udp_trials=6, pings=200, loaded_pings=200,
+             memory_seconds=5)
+
+
+def names(allowed):
+    def convert(text):
+        chosen = text.split(",")
+        unknown = [name for name in chosen if name not in allowed]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(allowed)}")
+        return chosen
+    return convert
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="tests/bench/run", description="Measures tunnels.")
+    parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="one short round: a rough look")
+    parser.add_argument("--peers", type=names(PEERS), default=DEFAULT, metavar="A,B",
+                        help="of " + ", ".join(PEERS))
+    parser.add_argument("--only", type=names(measure.KINDS), default=list(measure.KINDS),
+                        metavar="A,B", help="of " + ", ".join(measure.KINDS))
+    parser.add_argument("--rounds", type=int, help="rounds of all peers; the median counts")
+    parser.add_argument("--json", metavar="FILE", help="writes the results there")
+    parser.add_argument("--logs", metavar="FOLDER", help="keeps the programs' logs there")
+    return parser.parse_args()
+
+
+def about(options, plan):
+    """Where and how this was measured."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = next((line.partition(":")[2].strip() for line in file
+                      if line.startswith("model name")), "?")
+    return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(),
+            "quick": options.quick, "rounds": plan.rounds, "load_before": os.getloadavg()[0],
+            "date": time.strftime("%Y-%m-%d")}
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(options, plan):
+    """{peer: {figure: [value of each round]}}"""
+    tools = Tools(os.path.abspath(options.build))
+    results = {name: {} for name in options.peers}
+    with Lab(options.logs) as lab:
+        cable = lab.add_host("a"), lab.add_host("b")
+        lab.link(*cable, CABLE)
+        servers = measure.Servers(cable, tools)
+        for number in range(plan.rounds):
+            for name in options.peers:
+                with PEERS[name](cable, tools) as peer:
+                    one(peer, number, options.only, plan, servers, results[name])
+                say(f"round {number + 1}/{plan.rounds} {name}: " + ", ".join(
+                    f"{figure} {values[-1]:.4g}" for figure, values in results[name].items()))
+    return results
+
+
+def one(peer, number, kinds, plan, servers, figures):
+    for kind, function in measure.KINDS.items():
+        if kind not in kinds or (kind == "memory" and number > 0):
+            continue
+        for figure, value in function(peer, plan, servers).items():
+            figures.setdefault(figure, []).append(value)
+
+
+def main():
+    options = arguments()
+    # Whatever ends us, the lab ends with us; this way its folder goes, too.
+    signal.signal(signal.SIGTERM, lambda *_args: sys.exit(143))
+    plan = QUICK if options.quick else FULL
+    plan = dataclasses.replace(plan, rounds=options.rounds or plan.rounds)
+    where = about(options, plan)
+    say(f"This takes about {plan.estimate(len(options.peers), options.only) / 60:.0f} min, on "
+        f"{where['cpus']} CPUs with a load of {where['load_before']:.1f} before it.")
+    results = run(options, plan)
+    titles = {name: peer.title for name, peer in PEERS.items()}
+    print(report.figures_table(results, titles))
+    if plan.rounds > 1:
+        print(report.spread_table(results, titles))
+    print(report.targets_table(results))
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(report.as_json(results, where), file, indent=1)
+            file.write("\n")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

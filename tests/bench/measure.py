@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is measured of a tunnel: each function takes a Peer that works and returns
+{figure: value}. Units are in the figures' names."""
+
+import contextlib
+import json
+import os
+import re
+
+from lab import wait_for
+
+import search
+
+GB = 1e9
+MIB = 1 << 20
+CLOCK = os.sysconf("SC_CLK_TCK")
+IPERF_PORT = 5201
+FLOOD_PORT = 5300
+SIZES = (64, 1372)   # bytes of payload: a small packet, and one that nearly fills the MTU
+
+
+class Servers:
+    """What waits at host b for as long as the lab lasts, whichever tunnel leads there."""
+
+    def __init__(self, cable, tools):
+        far = cable[1]
+        self.flood = tools.flood
+        far.spawn("iperf3", "-s", "-p", IPERF_PORT, log="iperf3")
+        far.spawn(tools.flood, "sink", "0.0.0.0", FLOOD_PORT, log="sink")
+        wait_for(lambda: far.output("ss", "-Htln", f"sport = :{IPERF_PORT}"), "iperf3 to listen")
+        wait_for(lambda: "ready" in far.log("sink"), "the sink to listen")
+
+
+# ---- Processes
+
+def cpu_seconds(pids):
+    """User and system time of the processes so far, all threads. The kernel charges work in
+    softirqs to the process that it interrupts, mostly the one that caused it."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])  # proc(5): utime, stime
+    return total / CLOCK
+
+
+def resident_mib(pids):
+    """That of the largest process."""
+    sizes = []
+    for pid in pids:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            sizes.append(int(re.search(r"VmRSS:\s+(\d+) kB", file.read())[1]) * 1024 / MIB)
+    return max(sizes)
+
+
+# ---- TCP
+
+def iperf(peer, seconds, *argv):
+    """One run of iperf3 from a to b: (bit/s without the warm-up, bytes with it). cubic at both
+    ends: a host may have another default."""
+    result = json.loads(peer.hosts[0].output(
+        "iperf3", "-c", peer.addresses[1], "-p", IPERF_PORT, "-C", "cubic", "-J", "-O", 1,
+        "-t", seconds, *argv, timeout=seconds + 60))
+    moved = sum(interval["sum"]["bytes"] for interval in result["intervals"])
+    return result["end"]["sum_received"]["bits_per_second"], moved
+
+
+def tcp(peer, plan, _servers):
+    """Throughput in both directions and with four streams, and what it cost."""
+    figures = {}
+    for name, argv in (("forward", []), ("reverse", ["-R"]), ("four", ["-P", "4"])):
+        pids = peer.pids()
+        before = cpu_seconds(pids)
+        rate, moved = iperf(peer, plan.tcp_seconds, *argv)
+        figures[f"tcp_{name}_gbps"] = rate / 1e9
+        if name == "forward" and pids:
+            figures["cpu_s_per_gb"] = (cpu_seconds(pids) - before) / (moved / GB)
+    return figures
+
+
+# ---- UDP
+
+def udp(peer, plan, servers):
+    """Datagrams a second of which less than 1 % is lost."""
+    figures = {}
+    for size in SIZES:
+        def trial(rate, size=size):
+            words = peer.hosts[0].output(servers.flood, "send", peer.addresses[1], FLOOD_PORT,
+                                         size, int(rate), plan.udp_seconds).split()
+            seconds, sent, arrived = float(words[0]), int(words[1]), int(words[2])
+            return sent / seconds, arrived / seconds
+        figures[f"udp_{size}_kpps"] = search.highest_rate(trial, plan.udp_trials) / 1e3
+    return figures
+
+
+# ---- Ping
+
+def ping_us(peer, count, interval):
+    """The round-trip times of those that came back, sorted, in µs."""
+    text = peer.hosts[0].run("ping", "-n", "-i", interval, "-c", count, "-W", 1,
+                             peer.addresses[1], check=False, timeout=60 + count * interval).stdout
+    return sorted(float(ms) * 1000 for ms in re.findall(r"time=([\d.]+) ms", text))
+
+
+def ping(peer, plan, _servers):
+    return {"ping_us": search.quantile(ping_us(peer, plan.pings, 0.005), 0.5)}
+
+
+def loaded(peer, plan, _servers):
+    """Ping while one TCP stream fills the tunnel."""
+    with load(peer, plan.loaded_pings * 0.01 + 3):
+        wait_for_load(peer)
+        times = ping_us(peer, plan.loaded_pings, 0.01)
+    return {"loaded_ping_p99_us": search.quantile(times, 0.99)}
+
+
+@contextlib.contextmanager
+def load(peer, seconds):
+    host = peer.hosts[0]
+    stream = host.spawn("iperf3", "-c", peer.addresses[1], "-p", IPERF_PORT, "-C", "cubic",
+                        "-t", int(seconds) + 1, log="load")
+    try:
+        yield stream
+    finally:
+        host.stop(stream)
+        wait_for(lambda: not peer.hosts[1].output("ss", "-Htn", f"sport = :{IPERF_PORT}"),
+                 "iperf3 to be free again")
+
+
+def wait_for_load(peer):
+    """Until the stream is past its slow start."""
+    at_least = 10 * MIB
+    wait_for(lambda: sum(map(int, re.findall(
+        r"bytes_acked:(\d+)", peer.hosts[0].output("ss", "-Htin", f"dport = :{IPERF_PORT}"))))
+        > at_least, "the stream to run", 20)
+
+
+# ---- Memory
+
+def memory(peer, plan, _servers):
+    pids = peer.pids()
+    if not pids:
+        return {}
+    iperf(peer, plan.memory_seconds)
+    return {"rss_mib": resident_mib(pids)}
+
+
+# In the order in which they are made. Memory is measured in the first round only.
+KINDS = {"ping": ping, "tcp": tcp, "loaded": loaded, "udp": udp, "memory": memory}
