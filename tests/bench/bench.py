@@ -13,11 +13,16 @@ import time
 
 from lab import Lab
 
+import activation
 import measure
+import publish
 import report
 from peers import DEFAULT, PEERS, Tools
 
 CABLE = "192.0.2.0/24"
+UP = "up"   # the kind of activation.py, which has a lab of its own
+KINDS = [*measure.KINDS, UP]
+TITLES = {name: peer.title for name, peer in PEERS.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Plan:
                  "loaded": 0.011 * self.loaded_pings + 2,
                  "udp": len(measure.SIZES) * self.udp_trials * 0.8 * (self.udp_seconds + 0.3)}
         each = 2 + sum(costs[kind] for kind in kinds if kind in costs)
-        once = self.memory_seconds + 2 if "memory" in kinds else 0
+        once = (self.memory_seconds + 2 if "memory" in kinds else 0) + (2 if UP in kinds else 0)
         return peers * (self.rounds * each + once)
 
 
@@ -63,10 +68,12 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="one short round: a rough look")
     parser.add_argument("--peers", type=names(PEERS), default=DEFAULT, metavar="A,B",
                         help="of " + ", ".join(PEERS))
-    parser.add_argument("--only", type=names(measure.KINDS), default=list(measure.KINDS),
-                        metavar="A,B", help="of " + ", ".join(measure.KINDS))
+    parser.add_argument("--only", type=names(KINDS), default=KINDS, metavar="A,B",
+                        help="of " + ", ".join(KINDS))
     parser.add_argument("--rounds", type=int, help="rounds of all peers; the median counts")
     parser.add_argument("--json", metavar="FILE", help="writes the results there")
+    parser.add_argument("--publish", action="store_true",
+                        help="puts the results into README.md and its picture")
     parser.add_argument("--logs", metavar="FOLDER", help="keeps the programs' logs there")
     return parser.parse_args()
 
@@ -89,7 +96,22 @@ def run(options, plan):
     """{peer: {figure: [value of each round]}}"""
     tools = Tools(os.path.abspath(options.build))
     results = {name: {} for name in options.peers}
-    with Lab(options.logs) as lab:
+    if set(options.only) - {UP}:
+        tunnels(options, plan, tools, results)
+    if UP in options.only:
+        names = [name for name in activation.PEERS if name in results]
+        for name, figures in activation.activation(tools.build, names, plan.rounds,
+                                                   folder(options, UP)).items():
+            results[name] |= figures
+    return results
+
+
+def folder(options, name):
+    return os.path.join(options.logs, name) if options.logs else None
+
+
+def tunnels(options, plan, tools, results):
+    with Lab(folder(options, "tunnels")) as lab:
         cable = lab.add_host("a"), lab.add_host("b")
         lab.link(*cable, CABLE)
         servers = measure.Servers(cable, tools)
@@ -99,7 +121,6 @@ def run(options, plan):
                     one(peer, number, options.only, plan, servers, results[name])
                 say(f"round {number + 1}/{plan.rounds} {name}: " + ", ".join(
                     f"{figure} {values[-1]:.4g}" for figure, values in results[name].items()))
-    return results
 
 
 def one(peer, number, kinds, plan, servers, figures):
@@ -120,11 +141,12 @@ def main():
     say(f"This takes about {plan.estimate(len(options.peers), options.only) / 60:.0f} min, on "
         f"{where['cpus']} CPUs with a load of {where['load_before']:.1f} before it.")
     results = run(options, plan)
-    titles = {name: peer.title for name, peer in PEERS.items()}
-    print(report.figures_table(results, titles))
+    print(report.figures_table(results, TITLES))
     if plan.rounds > 1:
-        print(report.spread_table(results, titles))
+        print(report.spread_table(results, TITLES))
     print(report.targets_table(results))
+    if options.publish:
+        publish.publish(results, TITLES, where)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(report.as_json(results, where), file, indent=1)

@@ -38,18 +38,12 @@
 #include <unistd.h>
 
 #ifndef TUN_F_USO4 /* Linux 6.2 */
-#define TUN_F_USO4 0x20
-#define TUN_F_USO6 0x40
-#endif
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* the same */
+#define TUN_F_USO4                0x20
+#define TUN_F_USO6                0x40
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
+#define UDP_SEGMENT 103 /* linux/udp.h, beside which netinet/udp.h has no place */
+#define UDP_GRO     104
 
 #define HEADER      32                /* WireGuard's: 16 of the message, 16 of the tag */
 #define MAX_PACKET  65535             /* IP's 16 bits of length */
@@ -85,7 +79,7 @@ typedef struct {
 /* Packets that become one for the device. */
 typedef struct {
     VnetHeader vnet;
-    struct iovec iov[2 + MAX_BATCH * 2]; /* vnet, first packet's headers, payloads */
+    struct iovec iov[1 + MAX_BATCH]; /* vnet, the first packet, further payloads */
     guint n_iov;
     guint count;
     guint8 *first;
@@ -127,31 +121,31 @@ static void put32(guint8 *p, guint32 value)
     put16(p + 2, value & 0xffff);
 }
 
-/* RFC 1071: the sum of 16-bit words may be had of wider ones, in the machine's byte order. The loop
- * is one that the compiler makes vectors of. Sums of pieces may be added if each but the last has
- * an even length. */
-__attribute__((optimize("O3"), target_clones("avx512f", "avx2", "default"))) static guint64 sum_of(
-    const guint8 *data, gsize len)
+/* One source, and the widest vectors that the processor has. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
+#define VECTORS __attribute__((optimize("O3"), target_clones("avx512f", "avx2", "default")))
+#else
+#define VECTORS
+#endif
+
+/* RFC 1071: the sum of 16-bit words may be had of wider ones, in the machine's byte order. Sums of
+ * pieces may be added if each but the last has an even length. */
+VECTORS static guint64 sum_of(const guint8 *data, gsize len)
 {
     guint64 sum = 0;
+    guint32 word;
     gsize i;
 
-    for (i = 0; i + 4 <= len; i += 4) {
-        guint32 word;
-
-        memcpy(&word, data + i, 4);
+    for (i = 0; i + sizeof word <= len; i += sizeof word) {
+        memcpy(&word, data + i, sizeof word);
         sum += word;
     }
-    if (i < len) {
-        guint32 word = 0;
-
-        memcpy(&word, data + i, len - i);
-        sum += word;
-    }
-    return sum;
+    word = 0;
+    memcpy(&word, data + i, len - i);
+    return sum + word;
 }
 
-/* The checksum, to be stored as it is with put_sum(). */
+/* In the order of its bytes in memory: to be stored with put_sum(). */
 static guint16 folded(guint64 sum)
 {
     while (sum >> 16)
@@ -601,12 +595,8 @@ int main(int argc, char **argv)
     fds[0] = (struct pollfd){.fd = tun, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = udp, .events = POLLIN};
     while (poll(fds, G_N_ELEMENTS(fds), -1) >= 0 || errno == EINTR) {
-        gboolean more;
-
-        do {
-            more = inbound();
-            more = outbound() || more;
-        } while (more);
+        while (inbound() + outbound() > 0)
+            continue;
     }
     return EXIT_FAILURE;
 }

@@ -194,8 +194,7 @@ class OpenVpnStatic(OpenVpn):
         for number, host in enumerate(self.hosts):
             host.write("/run/lab/openvpn.key", key, mode=0o600)
             self.run_openvpn(number, "--secret", "/run/lab/openvpn.key",
-                             "--cipher", "AES-256-CBC",
-                             "--allow-deprecated-insecure-static-crypto")
+                             "--cipher", "AES-256-CBC")
 
 
 # In the order of the table. The last are measured only when named.

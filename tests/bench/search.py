@@ -7,6 +7,8 @@ import statistics
 MAX_LOSS = 0.01
 NEAR = 0.03     # the search ends when the bounds are as near to each other, relative to the upper
 
+BREAKDOWN = 8   # a link that lets less than this part of too much through gets a new chance with it
+
 
 def median(values):
     return statistics.median(values)
@@ -25,12 +27,13 @@ def highest_rate(trial, trials):
     without limit, and returns what was really sent and what arrived, both a second. At most
     `trials` of them.
 
-    First everything at once: what arrives then is a good guess of what can. Then bisection."""
+    First everything at once: what arrives then is a good guess of what can, unless the link breaks
+    down. Then smaller ones until one gets through, and bisection."""
     sent, arrived = trial(0)
     if passes(sent, arrived):
         return arrived
     best, low, high = 0.0, 0.0, sent
-    guess = arrived
+    guess = max(arrived, sent / BREAKDOWN)
     for _ in range(trials - 1):
         sent, arrived = trial(guess)
         if passes(sent, arrived):
@@ -42,7 +45,7 @@ def highest_rate(trial, trials):
             high = min(high, guess)
         if high - low < NEAR * high:
             break
-        guess = (low + high) / 2
+        guess = (low + high) / 2 if low > 0 else guess / 2
     return best
 
 
