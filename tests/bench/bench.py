@@ -3,6 +3,7 @@
 tests/bench/run starts it."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -11,7 +12,7 @@ import signal
 import sys
 import time
 
-from lab import Lab
+from lab import Lab, LabError
 
 import activation
 import measure
@@ -92,43 +93,56 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def run(options, plan):
-    """{peer: {figure: [value of each round]}}"""
+def run(options, plan, failures):
+    """{peer: {figure: [value of each round]}}. What did not work is missing there, and said in
+    `failures`."""
     tools = Tools(os.path.abspath(options.build))
     results = {name: {} for name in options.peers}
     if set(options.only) - {UP}:
-        tunnels(options, plan, tools, results)
+        tunnels(options, plan, tools, results, failures)
     if UP in options.only:
         names = [name for name in activation.PEERS if name in results]
-        for name, figures in activation.activation(tools.build, names, plan.rounds,
-                                                   folder(options, UP)).items():
-            results[name] |= figures
+        with going_on(UP, failures):
+            for name, figures in activation.activation(tools.build, names, plan.rounds,
+                                                       folder(options, UP)).items():
+                results[name] |= figures
     return results
+
+
+@contextlib.contextmanager
+def going_on(what, failures):
+    """What has failed does not spoil what was measured before, or will be."""
+    try:
+        yield
+    except AssertionError as error:
+        failures.append(f"{what}: {error}")
+        say(failures[-1])
 
 
 def folder(options, name):
     return os.path.join(options.logs, name) if options.logs else None
 
 
-def tunnels(options, plan, tools, results):
+def tunnels(options, plan, tools, results, failures):
     with Lab(folder(options, "tunnels")) as lab:
         cable = lab.add_host("a"), lab.add_host("b")
         lab.link(*cable, CABLE)
         servers = measure.Servers(cable, tools)
         for number in range(plan.rounds):
             for name in options.peers:
-                with PEERS[name](cable, tools) as peer:
-                    one(peer, number, options.only, plan, servers, results[name])
+                with going_on(name, failures), PEERS[name](cable, tools) as peer:
+                    one(peer, number, options.only, plan, servers, results[name], failures)
                 say(f"round {number + 1}/{plan.rounds} {name}: " + ", ".join(
                     f"{figure} {values[-1]:.4g}" for figure, values in results[name].items()))
 
 
-def one(peer, number, kinds, plan, servers, figures):
+def one(peer, number, kinds, plan, servers, figures, failures):
     for kind, function in measure.KINDS.items():
         if kind not in kinds or (kind == "memory" and number > 0):
             continue
-        for figure, value in function(peer, plan, servers).items():
-            figures.setdefault(figure, []).append(value)
+        with going_on(f"{peer.title}, {kind}", failures):
+            for figure, value in function(peer, plan, servers).items():
+                figures.setdefault(figure, []).append(value)
 
 
 def main():
@@ -140,7 +154,8 @@ def main():
     where = about(options, plan)
     say(f"This takes about {plan.estimate(len(options.peers), options.only) / 60:.0f} min, on "
         f"{where['cpus']} CPUs with a load of {where['load_before']:.1f} before it.")
-    results = run(options, plan)
+    failures = []
+    results = run(options, plan, failures)
     print(report.figures_table(results, TITLES))
     if plan.rounds > 1:
         print(report.spread_table(results, TITLES))
@@ -151,6 +166,9 @@ def main():
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(report.as_json(results, where), file, indent=1)
             file.write("\n")
+    if failures:
+        sys.exit("\n".join(["Some was not measured:", *failures,
+                           "With --logs FOLDER there is more about it."]))
 
 
 if __name__ == "__main__":
@@ -158,3 +176,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         sys.exit(130)
+    except (AssertionError, LabError) as error:  # with what was tried
+        sys.exit(f"tests/bench/run: {error}")

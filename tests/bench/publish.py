@@ -26,7 +26,7 @@ def picture(results, titles):
             f"{report.number(middle[name].get('cpu_s_per_gb'), 2)} CPU-seconds per GB"
             for name in names),
         [titles[name] for name in names],
-        [svg.Panel("TCP, one stream, Gbit/s", column("tcp_forward_gbps"), 1),
+        [svg.Panel("TCP, one stream, Gbit/s", column("tcp_forward_gbps"), 2),
          svg.Panel("CPU-seconds per GB, both ends", column("cpu_s_per_gb"), 2)],
         own=[row for row, name in enumerate(names) if name in OWN])
 

@@ -40,6 +40,8 @@ def test_everything_is_missing(bare):
     assert {"gcc", "NetworkManager", "wireguard-go", "libnm.pc"} <= missing(result)
     assert "nft" not in missing(result)
     assert {"nft", "python3:pytest"} <= missing(run(bare, "--check"))
+    assert "iperf3" not in missing(result)
+    assert {"iperf3", "openvpn"} <= missing(run(bare, "--bench"))
 
 
 def test_one_is_missing(bare):
@@ -48,7 +50,7 @@ def test_one_is_missing(bare):
     assert result.returncode == 1 and missing(result) == {"wg"}
 
 
-@pytest.mark.parametrize("options", [[], ["--check"]])
+@pytest.mark.parametrize("options", [[], ["--check"], ["--bench"]])
 def test_nothing_is_missing(bare, options):
     provide(bare, {name for name in missing(run(bare, *options)) if not re.search("[.:]", name)})
     result = run(bare, *options)
