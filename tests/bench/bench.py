@@ -21,6 +21,7 @@ import report
 from peers import DEFAULT, PEERS, Tools
 
 CABLE = "192.0.2.0/24"
+BUSY = 0.5  # load average, over the last minute
 UP = "up"   # the kind of activation.py, which has a lab of its own
 KINDS = [*measure.KINDS, UP]
 TITLES = {name: peer.title for name, peer in PEERS.items()}
@@ -154,6 +155,8 @@ def main():
     where = about(options, plan)
     say(f"This takes about {plan.estimate(len(options.peers), options.only) / 60:.0f} min, on "
         f"{where['cpus']} CPUs with a load of {where['load_before']:.1f} before it.")
+    if where["load_before"] > BUSY:
+        say("The machine has other work: the figures will be rough, and so will their ratios.")
     failures = []
     results = run(options, plan, failures)
     print(report.figures_table(results, TITLES))
