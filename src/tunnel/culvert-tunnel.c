@@ -170,9 +170,10 @@ static void send_output(CulvertTunnel *self, WgOutput *output)
 {
     g_autofree guint8 *data = g_steal_pointer(&output->data);
     const TunnelRun run = {&output->endpoint, data, output->len, output->len, output->tos, 0};
+    gsize bytes;
     int errsv;
 
-    if (tunnel_send(&self->workers[0].sockets, &run, 0) > 0)
+    if (tunnel_send(&self->workers[0].sockets, &run, 0, &bytes) > 0)
         return;
     errsv = errno;
     tunnel_count(&self->udp_send_dropped, 1);

@@ -74,70 +74,128 @@ static void add_header_fields(struct msghdr *message, const TunnelRun *run)
         add_control(message, level, v6 ? IPV6_HOPLIMIT : IP_TTL, &hop_limit, sizeof hop_limit);
 }
 
-/* All of the run in one system call: nothing of it is sent, or everything. */
-static gboolean send_once(int fd, const TunnelRun *run, gboolean from_local)
+/* Everything of a message but what is in it. `control` has to last as long as the message. */
+static struct msghdr address_message(const TunnelRun *run, gboolean from_local,
+                                     SendControl *control)
 {
-    SendControl control;
-    struct iovec payload = {(gpointer) run->data, run->len};
     struct msghdr message = {
         .msg_name = (gpointer) &run->endpoint->remote,
         .msg_namelen = tunnel_endpoint_size(run->endpoint),
-        .msg_iov = &payload,
-        .msg_iovlen = 1,
-        .msg_control = &control,
+        .msg_control = control,
     };
-    guint16 segment = (guint16) run->segment;
-    gssize n;
 
-    memset(&control, 0, sizeof control);
+    memset(control, 0, sizeof *control);
     if (from_local)
         add_local(&message, run->endpoint);
     add_header_fields(&message, run);
+    return message;
+}
+
+static void drop_empty_control(struct msghdr *message)
+{
+    if (message->msg_controllen == 0)
+        message->msg_control = NULL;
+}
+
+/* All of the run in one system call: nothing of it is sent, or everything. */
+static gboolean send_together(int fd, const TunnelRun *run)
+{
+    SendControl control;
+    struct iovec payload = {(gpointer) run->data, run->len};
+    struct msghdr message = address_message(run, has_local(run->endpoint), &control);
+    guint16 segment = (guint16) run->segment;
+    gssize n;
+
     if (run->len > run->segment)
         add_control(&message, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
-    if (message.msg_controllen == 0)
-        message.msg_control = NULL;
+    drop_empty_control(&message);
+    message.msg_iov = &payload;
+    message.msg_iovlen = 1;
     do
         n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     return n >= 0;
 }
 
-static gboolean send_patiently(int fd, const TunnelRun *run, gboolean from_local, int patience_ms)
+/* The run's datagrams as messages of their own, for sendmmsg(). */
+typedef struct {
+    struct mmsghdr messages[TUNNEL_RUN_DATAGRAMS_MAX];
+    struct iovec payloads[TUNNEL_RUN_DATAGRAMS_MAX];
+    SendControl control;
+    guint n;
+} Apart;
+
+static void take_apart(Apart *apart, const TunnelRun *run, gboolean from_local)
+{
+    struct msghdr message = address_message(run, from_local, &apart->control);
+
+    drop_empty_control(&message);
+    message.msg_iovlen = 1;
+    apart->n = 0;
+    for (gsize at = 0; at < run->len; at += run->segment) {
+        struct iovec *payload = &apart->payloads[apart->n];
+
+        *payload = (struct iovec){(gpointer) (run->data + at), MIN(run->segment, run->len - at)};
+        message.msg_iov = payload;
+        apart->messages[apart->n++].msg_hdr = message;
+    }
+}
+
+static gboolean wait_for_room(int fd, int patience_ms)
 {
     struct pollfd room = {.fd = fd, .events = POLLOUT};
 
-    if (send_once(fd, run, from_local))
-        return TRUE;
-    if (errno != EAGAIN || patience_ms == 0)
-        return FALSE;
-    poll(&room, 1, patience_ms);
-    return send_once(fd, run, from_local);
+    return patience_ms > 0 && poll(&room, 1, patience_ms) > 0;
 }
 
-static gsize send_singly(int fd, const TunnelRun *run, int patience_ms)
+/* Each datagram by itself; one that cannot be sent holds up no other, but for want of room. */
+static guint send_apart(int fd, const TunnelRun *run, int patience_ms, gsize *bytes)
 {
     gboolean from_local = has_local(run->endpoint);
-    gsize sent = 0;
+    gboolean waited = FALSE;
+    guint i = 0, sent = 0;
+    Apart apart;
 
-    for (gsize at = 0; at < run->len; at += run->segment) {
-        TunnelRun one = *run;
+    *bytes = 0;
+    take_apart(&apart, run, from_local);
+    while (i < apart.n) {
+        int n = sendmmsg(fd, apart.messages + i, apart.n - i, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-        one.data = run->data + at;
-        one.len = one.segment = MIN(run->segment, run->len - at);
-        if (send_patiently(fd, &one, from_local, patience_ms)) {
-            sent += one.len;
-        } else if (from_local && errno != EAGAIN) {
+        if (n > 0) {
+            for (int k = 0; k < n; k++)
+                *bytes += apart.payloads[i++].iov_len;
+            sent += (guint) n;
+            waited = FALSE;
+        } else if (errno == EAGAIN || errno == ENOBUFS) {
+            if (waited || !wait_for_room(fd, patience_ms))
+                break;
+            waited = TRUE;
+        } else if (from_local && errno != EINTR) {
             /* The address that the peer last spoke to may be gone from this machine. */
             from_local = FALSE;
-            if (send_patiently(fd, &one, FALSE, patience_ms))
-                sent += one.len;
+            take_apart(&apart, run, FALSE);
+        } else if (errno != EINTR) {
+            i++;
         }
     }
     return sent;
 }
 
-gsize tunnel_send(TunnelSockets *sockets, const TunnelRun *run, int patience_ms)
+/* FALSE: the datagrams have to be tried one by one. */
+static gboolean try_together(TunnelSocket *socket, int fd, const TunnelRun *run)
+{
+    if (run->len > run->segment && !atomic_load_explicit(&socket->segments, memory_order_relaxed))
+        return FALSE;
+    if (send_together(fd, run))
+        return TRUE;
+    /* The interface cannot checksum, or IPsec is on the way (udp(7)). Other errors come and go
+     * with the route, such as datagrams that must be fragmented. */
+    if (errno == EIO)
+        atomic_store(&socket->segments, false);
+    return FALSE;
+}
+
+guint tunnel_send(TunnelSockets *sockets, const TunnelRun *run, int patience_ms, gsize *bytes)
 {
     gboolean v6 = run->endpoint->remote.any.sa_family == AF_INET6;
     TunnelSocket *socket = v6 ? &sockets->v6 : &sockets->v4;
@@ -145,20 +203,14 @@ gsize tunnel_send(TunnelSockets *sockets, const TunnelRun *run, int patience_ms)
 
     if (!socket->socket || run->endpoint->remote.any.sa_family == AF_UNSPEC) {
         errno = EAFNOSUPPORT;
+        *bytes = 0;
         return 0;
     }
     fd = g_socket_get_fd(socket->socket);
-    if (run->len <= run->segment || !atomic_load_explicit(&socket->segments, memory_order_relaxed))
-        return send_singly(fd, run, patience_ms);
-    if (send_patiently(fd, run, has_local(run->endpoint), patience_ms))
-        return run->len;
-    if (errno == EAGAIN || errno == ENOBUFS)
-        return 0;
-    /* The interface cannot checksum, or IPsec is on the way (udp(7)): not for a while. Other
-     * errors come and go with the route, such as datagrams that must be fragmented. */
-    if (errno == EIO)
-        atomic_store(&socket->segments, false);
-    return send_singly(fd, run, patience_ms);
+    if (!try_together(socket, fd, run))
+        return send_apart(fd, run, patience_ms, bytes);
+    *bytes = run->len;
+    return (guint) ((run->len + run->segment - 1) / run->segment);
 }
 
 /* ---- Receiving ------------------------------------------------------------------------------ */

@@ -65,9 +65,9 @@ typedef struct {
 #define TUNNEL_RUN_BYTES_MAX     (65507 - 20)
 
 /* tunnel_send: sends a run from its endpoint's local address if it has one that still exists.
- * `patience_ms`: how long to wait for room in the socket. Returns how many bytes were sent, a
- * number of whole datagrams; if it is less than run->len, errno says why. */
-gsize tunnel_send(TunnelSockets *sockets, const TunnelRun *run, int patience_ms);
+ * `patience_ms`: how long to wait for room in the socket. Returns how many datagrams
+ * were sent, of together *bytes; if that is less than run->len, errno says why. */
+guint tunnel_send(TunnelSockets *sockets, const TunnelRun *run, int patience_ms, gsize *bytes);
 
 /* What one system call receives: some datagrams, or many of one source and one size, joined
  * (UDP_GRO, udp(7)). */

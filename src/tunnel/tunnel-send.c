@@ -107,13 +107,12 @@ static void send_outgoing(TunnelSender *self)
 {
     Outgoing *out = &self->outgoing;
     guint n_sent;
-    gsize sent;
+    gsize bytes;
 
     if (!out->peer)
         return;
-    sent = tunnel_send(&self->worker->sockets, &out->run, SEND_PATIENCE_MS);
-    n_sent = sent == out->run.len ? out->n : (guint) (sent / out->run.segment);
-    wg_tx_sent(out->peer, n_sent, sent, self->now);
+    n_sent = tunnel_send(&self->worker->sockets, &out->run, SEND_PATIENCE_MS, &bytes);
+    wg_tx_sent(out->peer, n_sent, bytes, self->now);
     tunnel_count(&self->tunnel->udp_send_dropped, out->n - n_sent);
     g_clear_pointer(&out->peer, wg_peer_unref);
 }
