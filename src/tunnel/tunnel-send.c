@@ -5,14 +5,11 @@
  *
  * Sealing is the only copy on this way: from where the packet was read to where it is sent from.
  */
-#include "config.h"
-
 #include "tunnel-private.h"
 #include "tun/culvert-packet.h"
 #include "tun/culvert-segment.h"
 
 #include <errno.h>
-#include <glib/gi18n-lib.h>
 #include <string.h>
 
 /* What is read before anything is sent: at least one packet of the greatest size; many small ones.
@@ -28,9 +25,6 @@
 
 /* Intakes before the other direction has its turn. */
 #define BURST 4
-
-/* How long a full socket may hold up the device's queue before a packet is dropped. */
-#define SEND_PATIENCE_MS 100
 
 /* ICMP errors to the packets' senders: a second's worth at once, at most so many in a second; the
  * kernel's own bound for all of them together is 1000 (icmp(7), icmp_msgs_per_sec). */
@@ -106,14 +100,13 @@ static gboolean is_own_datagram(const TunnelSender *self, const WgTx *tx, const 
 static void send_outgoing(TunnelSender *self)
 {
     Outgoing *out = &self->outgoing;
-    guint n_sent;
-    gsize bytes;
+    TunnelSent sent;
 
     if (!out->peer)
         return;
-    n_sent = tunnel_send(&self->worker->sockets, &out->run, SEND_PATIENCE_MS, &bytes);
-    wg_tx_sent(out->peer, n_sent, bytes, self->now);
-    tunnel_count(&self->tunnel->udp_send_dropped, out->n - n_sent);
+    sent = tunnel_send(&self->worker->sockets, &out->run);
+    wg_tx_sent(out->peer, sent.n, sent.bytes, self->now);
+    tunnel_count(&self->tunnel->udp_send_dropped, sent.failed);
     g_clear_pointer(&out->peer, wg_peer_unref);
 }
 
@@ -193,7 +186,7 @@ static void seal_run(TunnelSender *self, WgTx *tx, WgVerdict verdict, guint firs
             stage_pieces(self, tx, i);
         index += packet->count;
     }
-    wg_tx_end(tx, 0, 0, self->now);
+    wg_tx_end(tx);
 }
 
 static void seal_intake(TunnelSender *self)
@@ -214,48 +207,41 @@ static void seal_intake(TunnelSender *self)
 
 /* ---- Reading -------------------------------------------------------------------------------- */
 
+/* One packet, into the intake at `used`. Returns how much of it is used then. */
+static gsize take_packet(TunnelSender *self, const struct virtio_net_hdr *vnet, gsize used,
+                         gsize len)
+{
+    CulvertSegmenter *segmenter = &self->segmenters[self->n_packets];
+    guint8 *data = self->intake + used;
+
+    if (!culvert_segmenter_begin(segmenter, vnet, data, len))
+        return used;
+    self->packets[self->n_packets++] =
+        (WgTxPacket){.data = data, .len = len, .count = culvert_segmenter_count(segmenter)};
+    return used + ((len + INTAKE_ALIGNMENT - 1) & ~(gsize) (INTAKE_ALIGNMENT - 1));
+}
+
 /* Reads until the device has no more or there is no room for more. FALSE: the device is gone. */
 static gboolean fill_intake(TunnelSender *self)
 {
     gsize used = 0;
-    guint n_read = 0;
+    gssize len = 0;
+    guint n_read;
 
     self->n_packets = 0;
-    self->drained = FALSE;
-    while (self->n_packets < INTAKE_PACKETS && used + CULVERT_TUN_MAX_PACKET <= INTAKE_BYTES) {
+    for (n_read = 0; n_read < INTAKE_PACKETS && used + CULVERT_TUN_MAX_PACKET <= INTAKE_BYTES;
+         n_read++) {
         struct virtio_net_hdr vnet;
-        WgTxPacket *packet = &self->packets[self->n_packets];
-        CulvertSegmenter *segmenter = &self->segmenters[self->n_packets];
-        guint8 *data = self->intake + used;
-        gssize len =
-            culvert_tun_read(self->tun, self->worker->queue, &vnet, data, CULVERT_TUN_MAX_PACKET);
 
-        if (len == 0) {
-            self->drained = TRUE;
+        len = culvert_tun_read(self->tun, self->worker->queue, &vnet, self->intake + used,
+                               CULVERT_TUN_MAX_PACKET);
+        if (len <= 0)
             break;
-        }
-        if (len < 0)
-            return FALSE;
-        n_read++;
-        if (!culvert_segmenter_begin(segmenter, &vnet, data, (gsize) len))
-            continue;
-        *packet = (WgTxPacket){data, (gsize) len, culvert_segmenter_count(segmenter)};
-        self->n_packets++;
-        used += ((gsize) len + INTAKE_ALIGNMENT - 1) & ~(gsize) (INTAKE_ALIGNMENT - 1);
+        used = take_packet(self, &vnet, used, (gsize) len);
     }
+    self->drained = len <= 0;
     tunnel_count(&self->tunnel->tun_read_packets, n_read);
-    return TRUE;
-}
-
-static void report_lost_device(TunnelSender *self)
-{
-    int errsv = errno;
-
-    tunnel_thread_failed(self->tunnel,
-                         g_error_new(G_IO_ERROR, g_io_error_from_errno(errsv),
-                                     _("The device “%s” was removed while the tunnel was using "
-                                       "it (%s)"),
-                                     culvert_tun_get_name(self->tun), g_strerror(errsv)));
+    return len >= 0;
 }
 
 gboolean tunnel_sender_drain(TunnelSender *self, CulvertTun *tun)
@@ -267,7 +253,7 @@ gboolean tunnel_sender_drain(TunnelSender *self, CulvertTun *tun)
     for (guint i = 0; i < BURST && there && !self->drained; i++) {
         there = fill_intake(self);
         if (!there)
-            report_lost_device(self);
+            tunnel_device_lost(self->tunnel, errno);
         self->now = tunnel_now();
         seal_intake(self);
     }
@@ -291,6 +277,7 @@ TunnelSender *tunnel_sender_new(TunnelWorker *worker, WgAead *aead)
 
 void tunnel_sender_free(TunnelSender *self)
 {
+    g_clear_pointer(&self->outgoing.peer, wg_peer_unref);
     /* Clear packets do not stay behind in freed memory. */
     wg_wipe(self->intake, INTAKE_BYTES);
     g_free(self->intake);

@@ -49,6 +49,8 @@ WgDevice *wg_device_new(WgWakeFunc wake, gpointer user_data)
     g_queue_init(&device->output);
     device->aead = wg_aead_new();
     pthread_mutex_init(&device->lock, NULL);
+    pthread_cond_init(&device->flushed, NULL);
+    device->flushing = g_ptr_array_new_with_free_func((GDestroyNotify) wg_peer_unref);
     device->allowed_ips = wg_allowed_ips_new();
     device->indices = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     device->next_run = G_MAXINT64;
@@ -82,6 +84,8 @@ void wg_device_free(WgDevice *device)
     wg_allowed_ips_free(device->allowed_ips);
     wg_agenda_clear(&device->agenda);
     g_hash_table_unref(device->indices);
+    g_ptr_array_unref(device->flushing);
+    pthread_cond_destroy(&device->flushed);
     pthread_mutex_destroy(&device->lock);
     g_free(device);
 }
@@ -334,6 +338,7 @@ gboolean wg_device_pop(WgDevice *device, WgOutput *output)
         if (!stale)
             return TRUE;
     }
+    wg_transport_flushed(device);
     return FALSE;
 }
 

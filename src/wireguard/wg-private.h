@@ -114,8 +114,10 @@ struct _WgPeer {
     WgKeypair *current, *previous, *next;
     WgEndpoint endpoint;
     WgTimers timers;
-    GQueue staged;     /* of WgStaged */
-    guint work;        /* WgWork */
+    GQueue staged; /* of WgStaged */
+    gboolean
+        flushing; /* what was staged is sealed, but perhaps not sent: nothing may overtake it */
+    guint work;   /* WgWork */
     WgAgendaItem item; /* due at once with `work`, else no later than the timers */
     WgPeerStats stats;
 };
@@ -181,6 +183,8 @@ struct _WgDevice {
 
     /* shared */
     pthread_mutex_t lock;
+    pthread_cond_t flushed; /* signalled when peers stop being `flushing` */
+    GPtrArray *flushing;    /* those peers, referenced */
     WgAllowedIps *allowed_ips;
     GHashTable *indices; /* index -> WgIndexEntry */
     WgAgenda agenda;     /* of peers */
@@ -233,6 +237,10 @@ void wg_timestamp(guint8 last[WG_TIMESTAMP_SIZE], gint64 real_us, guint8 out[WG_
 /* wg_transport_flush: seals and queues what is staged; asks for a handshake if it cannot.
  * [control] */
 void wg_transport_flush(WgPeer *peer, gint64 now);
+
+/* wg_transport_flushed: what was flushed has been sent: whoever waited for that goes on. [control]
+ */
+void wg_transport_flushed(WgDevice *device);
 
 /* wg_transport_keepalive: sends an empty packet, or what is staged. [control] */
 void wg_transport_keepalive(WgPeer *peer, gint64 now);

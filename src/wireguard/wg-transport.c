@@ -113,10 +113,20 @@ static guint measure_run_locked(WgDevice *device, const WgPeer *peer, const WgTx
     return i;
 }
 
+/* What was staged goes first: it is about to be sent by the control thread. */
+static WgPeer *find_peer_locked(WgDevice *device, const guint8 *packet)
+{
+    WgPeer *peer;
+
+    while ((peer = lookup_locked(device, destination_of(packet))) && peer->flushing)
+        pthread_cond_wait(&device->flushed, &device->lock);
+    return peer;
+}
+
 static WgVerdict begin_locked(WgDevice *device, const WgTxPacket *packets, guint n, gint64 now,
                               WgTx *tx)
 {
-    WgPeer *peer = lookup_locked(device, destination_of(packets[0].data));
+    WgPeer *peer = find_peer_locked(device, packets[0].data);
     guint n_datagrams;
 
     if (!peer) {
@@ -131,7 +141,9 @@ static WgVerdict begin_locked(WgDevice *device, const WgTxPacket *packets, guint
     tx->mtus = device->mtus;
     tx->endpoint = peer->endpoint;
     tx->n_packets = measure_run_locked(device, peer, packets, n, &n_datagrams);
-    return reserve_locked(peer, n_datagrams, now, tx) ? WG_OK : WG_STAGED;
+    /* Behind what is staged, if there is a key already. */
+    return peer->staged.length == 0 && reserve_locked(peer, n_datagrams, now, tx) ? WG_OK
+                                                                                  : WG_STAGED;
 }
 
 WgVerdict wg_tx_begin(WgDevice *device, const WgTxPacket *packets, guint n, gint64 now, WgTx *tx)
@@ -238,9 +250,8 @@ void wg_tx_sent(WgPeer *peer, guint n, gsize bytes, gint64 now)
         wg_device_wake(device);
 }
 
-void wg_tx_end(WgTx *tx, guint n_sent, gsize bytes, gint64 now)
+void wg_tx_end(WgTx *tx)
 {
-    wg_tx_sent(tx->peer, n_sent, bytes, now);
     g_clear_pointer(&tx->keypair, wg_keypair_unref);
     g_clear_pointer(&tx->peer, wg_peer_unref);
 }
@@ -280,6 +291,26 @@ static void flush_all(WgPeer *peer, WgTx *tx, GQueue *staged, gint64 now)
     wg_keypair_unref(tx->keypair);
 }
 
+static void set_flushing_locked(WgPeer *peer)
+{
+    if (peer->flushing)
+        return;
+    peer->flushing = TRUE;
+    g_ptr_array_add(peer->device->flushing, wg_peer_ref(peer));
+}
+
+void wg_transport_flushed(WgDevice *device)
+{
+    if (device->flushing->len == 0)
+        return;
+    pthread_mutex_lock(&device->lock);
+    for (guint i = 0; i < device->flushing->len; i++)
+        ((WgPeer *) g_ptr_array_index(device->flushing, i))->flushing = FALSE;
+    pthread_cond_broadcast(&device->flushed);
+    pthread_mutex_unlock(&device->lock);
+    g_ptr_array_set_size(device->flushing, 0);
+}
+
 void wg_transport_flush(WgPeer *peer, gint64 now)
 {
     WgDevice *device = peer->device;
@@ -293,6 +324,7 @@ void wg_transport_flush(WgPeer *peer, gint64 now)
             tx.endpoint = peer->endpoint;
             staged = peer->staged;
             g_queue_init(&peer->staged);
+            set_flushing_locked(peer);
         } else {
             wg_peer_need_locked(peer, WG_WORK_INITIATE);
         }

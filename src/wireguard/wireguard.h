@@ -204,7 +204,8 @@ typedef struct {
     guint8 tos; /* DATAGRAM only: the outer DS field */
 } WgOutput;
 
-/* wg_device_pop: moves the oldest output to `output`; FALSE: none left. [control] */
+/* wg_device_pop: moves the oldest output to `output`; FALSE: none left. Each datagram is to be sent
+ * before the next call: data threads wait for those that they must not overtake. [control] */
 gboolean wg_device_pop(WgDevice *device, WgOutput *output);
 
 /* ---- The data path, all [any] --------------------------------------------------------------- */
@@ -276,12 +277,11 @@ WgPeer *wg_peer_ref(WgPeer *peer);
 void wg_peer_unref(WgPeer *peer);
 
 /* wg_tx_sent: `n` datagrams of together `bytes` bytes, not keepalives, were handed to the socket
- * for `peer`. What is sealed under one permit may be sent, and told here, with that of the next. */
+ * for `peer`, now or after the run's end: what is sealed may wait for the next run's. */
 void wg_tx_sent(WgPeer *peer, guint n, gsize bytes, gint64 now);
 
-/* wg_tx_end: ends the run. `n_sent` datagrams of together `bytes` bytes were handed to the
- * socket; 0, and they are told with wg_tx_sent(). */
-void wg_tx_end(WgTx *tx, guint n_sent, gsize bytes, gint64 now);
+/* wg_tx_end: ends the run. */
+void wg_tx_end(WgTx *tx);
 
 /* A run of received data datagrams with one receiver index. */
 typedef struct {

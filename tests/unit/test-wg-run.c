@@ -4,6 +4,8 @@
  */
 #include "wire.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Many packets under one permit, sealed in place, opened and judged together. */
@@ -30,7 +32,8 @@ static void test_run(void)
         size = wg_tx_seal(&tx, a->aead, i, wire[i] + WG_DATA_HEADER_SIZE, SIZE, wire[i]);
         g_assert_cmpuint(size, ==, wg_tx_sealed_size(&tx, SIZE));
     }
-    wg_tx_end(&tx, N, N * size, net->now);
+    wg_tx_sent(tx.peer, N, N * size, net->now);
+    wg_tx_end(&tx);
 
     memcpy(wire[5], wire[4], size); /* one twice */
     wire[6][20] ^= 1;               /* one spoilt */
@@ -112,15 +115,15 @@ static void test_same_peer(void)
     g_assert_cmpuint(tx.n_packets, ==, 4);
     g_assert_true(tx.peer == host_peer(a, b));
     first = tx.counter;
-    wg_tx_end(&tx, 0, 0, net->now);
+    wg_tx_end(&tx);
 
     g_assert_cmpint(wg_tx_begin(a->device, offered.packets + 4, 2, net->now, &tx), ==, WG_STAGED);
     g_assert_cmpuint(tx.n_packets, ==, 1);
-    wg_tx_end(&tx, 0, 0, net->now);
+    wg_tx_end(&tx);
 
     g_assert_cmpint(wg_tx_begin(a->device, offered.packets + 5, 1, net->now, &tx), ==, WG_OK);
     g_assert_cmpuint(tx.counter - first, ==, 1 + 45 + 1 + 2);
-    wg_tx_end(&tx, 0, 0, net->now);
+    wg_tx_end(&tx);
 }
 
 static void test_ends_at_no_peer(void)
@@ -143,7 +146,7 @@ static void test_ends_at_no_peer(void)
                         ==, expected[i]);
         g_assert_cmpuint(tx.n_packets, ==, 1);
         if (expected[i] == WG_OK)
-            wg_tx_end(&tx, 0, 0, net->now);
+            wg_tx_end(&tx);
     }
     g_assert_cmpuint(device_stats(a).tx_no_peer, ==, 1);
 }
@@ -170,8 +173,67 @@ static void test_seal_from_elsewhere(void)
         g_assert_cmpuint(wg_tx_seal(&tx, a->aead, 0, packet->data, len, elsewhere), ==, size);
         g_assert_cmpmem(elsewhere, size, in_place, size);
         g_assert_cmpmem(packet->data, len, original, len);
-        wg_tx_end(&tx, 0, 0, net->now);
+        wg_tx_end(&tx);
     }
+}
+
+typedef struct {
+    Host *host;
+    GByteArray *packet;
+    atomic_bool all_popped;
+    atomic_bool overtook;
+} Racer;
+
+static gpointer race(gpointer data)
+{
+    Racer *racer = data;
+    WgTx tx;
+
+    g_assert_cmpint(wg_tx_begin(racer->host->device,
+                                &(WgTxPacket){racer->packet->data, racer->packet->len, 1}, 1,
+                                racer->host->net->now, &tx),
+                    ==, WG_OK);
+    racer->overtook = !racer->all_popped;
+    wg_tx_end(&tx);
+    return NULL;
+}
+
+/* What waited for a session is sent before what a data thread has, though by another thread. */
+static void test_staged_goes_first(void)
+{
+    PAIR;
+    g_autoptr(GByteArray) packet = packet_new("10.0.0.1", "10.0.0.2", 100, 0);
+    Racer racer = {.host = a, .packet = packet};
+    guint n_datagrams = 0;
+    WgOutput output;
+    GThread *thread;
+    WgTx tx;
+
+    converse(a, b);
+    g_assert_cmpint(
+        wg_tx_begin(a->device, &(WgTxPacket){packet->data, packet->len, 1}, 1, net->now, &tx), ==,
+        WG_OK);
+    for (guint i = 0; i < 5; i++)
+        wg_tx_stage(&tx, packet->data, packet->len, net->now);
+    wg_tx_end(&tx);
+    /* Behind what is staged it is staged itself. */
+    g_assert_cmpint(
+        wg_tx_begin(a->device, &(WgTxPacket){packet->data, packet->len, 1}, 1, net->now, &tx), ==,
+        WG_STAGED);
+    wg_tx_end(&tx);
+
+    wg_device_run(a->device, net->now, net->now);
+    thread = g_thread_new("race", race, &racer);
+    while (n_datagrams < 5 && wg_device_pop(a->device, &output)) {
+        n_datagrams += output.type == WG_OUTPUT_DATAGRAM;
+        g_free(output.data);
+        g_thread_yield();
+    }
+    racer.all_popped = true;
+    g_assert_false(wg_device_pop(a->device, &output));
+    g_thread_join(thread);
+    g_assert_cmpuint(n_datagrams, ==, 5);
+    g_assert_false(racer.overtook);
 }
 
 /* ---- In ------------------------------------------------------------------------------------- */
@@ -200,7 +262,8 @@ static void test_sources_in_a_run(void)
             WG_OK);
         packets[i] = (WgRxPacket){.data = wire[i]};
         packets[i].len = wg_tx_seal(&tx, a->aead, 0, packet->data, 100, wire[i]);
-        wg_tx_end(&tx, 1, packets[i].len, net->now);
+        wg_tx_sent(tx.peer, 1, packets[i].len, net->now);
+        wg_tx_end(&tx);
     }
     g_assert_cmpint(wg_rx_begin(b->device, wire[0], packets[0].len, net->now, &rx), ==, WG_OK);
     for (guint i = 0; i < G_N_ELEMENTS(sources); i++)
@@ -218,6 +281,7 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-run/same-peer", test_same_peer);
     g_test_add_func("/wg-run/ends-at-no-peer", test_ends_at_no_peer);
     g_test_add_func("/wg-run/seal-from-elsewhere", test_seal_from_elsewhere);
+    g_test_add_func("/wg-run/staged-goes-first", test_staged_goes_first);
     g_test_add_func("/wg-run/sources", test_sources_in_a_run);
     return g_test_run();
 }

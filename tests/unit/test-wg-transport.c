@@ -576,9 +576,9 @@ static void test_run_at_the_end(void)
     converse(a, b);
     host_peer(a, b)->current->next_counter = WG_REJECT_AFTER_MESSAGES - 10;
     g_assert_cmpint(begin(a, packet, 60, 11, &tx), ==, WG_STAGED);
-    wg_tx_end(&tx, 0, 0, net->now);
+    wg_tx_end(&tx);
     g_assert_cmpint(begin(a, packet, 60, 9, &tx), ==, WG_OK);
-    wg_tx_end(&tx, 0, 0, net->now);
+    wg_tx_end(&tx);
 }
 
 /* A counter is used once, whether or not its packet left. */
@@ -592,10 +592,11 @@ static void test_counters_are_not_reused(void)
     converse(a, b);
     g_assert_cmpint(begin(a, packet, 60, 5, &tx), ==, WG_OK);
     first = tx.counter;
-    wg_tx_end(&tx, 0, 0, net->now);
+    wg_tx_end(&tx);
     g_assert_cmpint(begin(a, packet, 60, 1, &tx), ==, WG_OK);
     g_assert_cmpuint(tx.counter, ==, first + 5);
-    wg_tx_end(&tx, 1, 100, net->now);
+    wg_tx_sent(tx.peer, 1, 100, net->now);
+    wg_tx_end(&tx);
 }
 
 /* ---- A peer that goes ----------------------------------------------------------------------- */
@@ -627,7 +628,8 @@ static void test_removal_during_run(void)
     g_assert_cmpint(begin(a, packet, 60, 1, &tx), ==, WG_OK);
     wg_device_remove_peer(a->device, host_peer(a, b));
     g_assert_cmpuint(wg_tx_seal(&tx, a->aead, 0, packet->data, 60, out), ==, 96);
-    wg_tx_end(&tx, 1, 96, net->now);
+    wg_tx_sent(tx.peer, 1, 96, net->now);
+    wg_tx_end(&tx);
     net_advance(net, 600 * WG_SECOND);
     g_assert_cmpuint(g_hash_table_size(a->device->indices), ==, 0);
     g_assert_cmpuint(g_hash_table_size(b->device->indices), ==, 0);

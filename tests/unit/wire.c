@@ -224,10 +224,11 @@ WgVerdict host_send_packet(Host *host, const GByteArray *packet)
 
         g_assert_cmpuint(wg_tx_seal(&tx, host->aead, 0, packet->data, packet->len, out), ==, size);
         host_emit(host, &tx.endpoint, out, size, 0);
-        wg_tx_end(&tx, 1, size, now);
+        wg_tx_sent(tx.peer, 1, size, now);
+        wg_tx_end(&tx);
     } else if (verdict == WG_STAGED) {
         wg_tx_stage(&tx, packet->data, packet->len, now);
-        wg_tx_end(&tx, 0, 0, now);
+        wg_tx_end(&tx);
     }
     net_settle(host->net);
     return verdict;
