@@ -33,8 +33,8 @@ typedef struct {
 
 /* culvert_tun_open: creates the device. `name` is an interface name of at most 15 bytes, may
  * contain one "%d" for the first free number, and is "culvert%d" if NULL. `n_queues`, 1 to
- * CULVERT_TUN_QUEUES_MAX: how many threads can read, or write, at once; the kernel keeps the
- * packets of one flow in one queue. `offload` FALSE: as if the kernel had no offload.
+ * CULVERT_TUN_QUEUES_MAX: how many threads can read at once; what is sent from one address to
+ * another is always in the same queue. There may be fewer than asked for. `offload` FALSE: as if the kernel had no offload.
  * The device is down, without addresses, non-blocking and without packet information (IFF_NO_PI).
  * An error says which name was tried, why it failed and what to do; domain G_IO_ERROR. Needs
  * CAP_NET_ADMIN. */
@@ -64,7 +64,7 @@ guint culvert_tun_get_mtu(CulvertTun *tun);
 /* culvert_tun_read: one packet from a queue, without waiting, to `buffer`, which should hold
  * CULVERT_TUN_MAX_PACKET bytes. `vnet` says what is left to do before it can be sent (see
  * culvert-segment.h); zero without offload. Returns the packet's length, 0 if there is none, -1
- * (errno set) if the device is gone or down. One thread a queue at a time. */
+ * (errno set) if the device is gone. One thread a queue at a time. */
 gssize culvert_tun_read(CulvertTun *tun, guint queue, struct virtio_net_hdr *vnet, guint8 *buffer,
                         gsize size);
 

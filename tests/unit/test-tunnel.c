@@ -613,8 +613,14 @@ static void test_device_errors(void)
     g_clear_error(&error);
 
     g_autoptr(CulvertTun) first = culvert_tun_open("one", 1, TRUE, &error);
+    g_autoptr(CulvertTun) queues = NULL;
     g_assert_no_error(error);
     g_assert_null(culvert_tun_open("one", 1, TRUE, &error));
+    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_BUSY);
+    g_clear_error(&error);
+    queues = culvert_tun_open("many", 3, TRUE, &error);
+    g_assert_no_error(error);
+    g_assert_null(culvert_tun_open("many", 3, TRUE, &error));
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_BUSY);
 }
 

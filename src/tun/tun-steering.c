@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tun-steering.c: a program for the kernel (eBPF, bpf(2)) that hashes a packet's addresses. In
+ * instructions: a compiler and a library would be much for so few of them.
+ */
+#include "tun-steering.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_tun.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Register 6 has the packet, 7 the hash. A load of packet data goes to register 0; beyond the
+ * packet's end it ends the program with 0 (Linux, Documentation/bpf/classic_vs_extended.rst). */
+#define PACKET 6
+#define HASH   7
+
+#define INSN (struct bpf_insn)
+#define LOAD(size, offset)                                                                         \
+    INSN                                                                                           \
+    {                                                                                              \
+        .code = BPF_LD | BPF_ABS | (size), .imm = (offset)                                         \
+    }
+#define MOVE(to, from)                                                                             \
+    INSN                                                                                           \
+    {                                                                                              \
+        .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = (to), .src_reg = (from)                    \
+    }
+#define SET(to, value)                                                                             \
+    INSN                                                                                           \
+    {                                                                                              \
+        .code = BPF_ALU | BPF_MOV | BPF_K, .dst_reg = (to), .imm = (value)                         \
+    }
+#define XOR(to, from)                                                                              \
+    INSN                                                                                           \
+    {                                                                                              \
+        .code = BPF_ALU | BPF_XOR | BPF_X, .dst_reg = (to), .src_reg = (from)                      \
+    }
+#define MULTIPLY(to, value)                                                                        \
+    INSN                                                                                           \
+    {                                                                                              \
+        .code = BPF_ALU | BPF_MUL | BPF_K, .dst_reg = (to), .imm = (value)                         \
+    }
+#define SHIFT(to, bits)                                                                            \
+    INSN                                                                                           \
+    {                                                                                              \
+        .code = BPF_ALU | BPF_RSH | BPF_K, .dst_reg = (to), .imm = (bits)                          \
+    }
+#define IF_0_IS(value, by)                                                                         \
+    INSN                                                                                           \
+    {                                                                                              \
+        .code = BPF_JMP | BPF_JEQ | BPF_K, .imm = (value), .off = (by)                             \
+    }
+#define SKIP(by)                                                                                   \
+    INSN                                                                                           \
+    {                                                                                              \
+        .code = BPF_JMP | BPF_JA, .off = (by)                                                      \
+    }
+#define END                                                                                        \
+    INSN                                                                                           \
+    {                                                                                              \
+        .code = BPF_JMP | BPF_EXIT                                                                 \
+    }
+
+/* A word of the packet into the hash, as FNV-1a does it with bytes; three instructions. */
+#define MIX(offset) LOAD(BPF_W, offset), XOR(HASH, 0), MULTIPLY(HASH, 16777619)
+
+static const struct bpf_insn by_addresses[] = {
+    MOVE(PACKET, 1),
+    SET(HASH, (int32_t) 2166136261u),
+    LOAD(BPF_B, 0),
+    SHIFT(0, 4),
+    IF_0_IS(6, 7), /* over the next three lines */
+    MIX(12),       /* IPv4 */
+    MIX(16),
+    SKIP(24), /* over the next eight lines */
+    MIX(8),   /* IPv6 */
+    MIX(12),
+    MIX(16),
+    MIX(20),
+    MIX(24),
+    MIX(28),
+    MIX(32),
+    MIX(36),
+    MOVE(0, HASH),
+    SHIFT(0, 16), /* the upper half is mixed best */
+    END,
+};
+
+gboolean culvert_tun_steer(int fd)
+{
+    union bpf_attr program = {
+        .prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+        .insn_cnt = G_N_ELEMENTS(by_addresses),
+        .insns = (uintptr_t) by_addresses,
+        .license = (uintptr_t) "LGPL-2.1-or-later",
+    };
+    int program_fd = (int) syscall(SYS_bpf, BPF_PROG_LOAD, &program, sizeof program);
+    gboolean steered;
+    int errsv;
+
+    if (program_fd < 0)
+        return FALSE;
+    steered = ioctl(fd, TUNSETSTEERINGEBPF, &program_fd) == 0;
+    errsv = errno;
+    close(program_fd); /* the device keeps it */
+    errno = errsv;
+    return steered;
+}
