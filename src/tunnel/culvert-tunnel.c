@@ -76,24 +76,24 @@ void tunnel_announce_attempt(CulvertTunnel *self, const WgKey *public_key, const
     g_signal_emit(self, signals[SIGNAL_ATTEMPT], 0, key, name, address, error);
 }
 
-static void emit_failed(CulvertTunnel *self)
+/* Once, also if several threads have lost it. */
+static void tell_of_lost_device(CulvertTunnel *self)
 {
+    int errsv = atomic_load(&self->device_error);
     g_autoptr(GError) error = NULL;
 
-    pthread_mutex_lock(&self->handshakes_lock);
-    error = g_steal_pointer(&self->thread_error);
-    pthread_mutex_unlock(&self->handshakes_lock);
-    if (error && !self->stopped)
-        g_signal_emit(self, signals[SIGNAL_FAILED], 0, error);
+    if (errsv == 0 || self->failed || self->stopped)
+        return;
+    self->failed = TRUE;
+    error = g_error_new(G_IO_ERROR, g_io_error_from_errno(errsv),
+                        _("The device “%s” was removed while the tunnel was using it (%s)"),
+                        culvert_tun_get_name(atomic_load(&self->tun)), g_strerror(errsv));
+    g_signal_emit(self, signals[SIGNAL_FAILED], 0, error);
 }
 
-void tunnel_thread_failed(CulvertTunnel *self, GError *error)
+void tunnel_device_lost(CulvertTunnel *self, int errsv)
 {
-    pthread_mutex_lock(&self->handshakes_lock);
-    if (!self->thread_error)
-        self->thread_error = g_steal_pointer(&error);
-    pthread_mutex_unlock(&self->handshakes_lock);
-    g_clear_error(&error);
+    atomic_store(&self->device_error, errsv);
     tunnel_wake(self);
 }
 
@@ -169,16 +169,18 @@ static void announce_unsent(CulvertTunnel *self, const WgOutput *output, int err
 static void send_output(CulvertTunnel *self, WgOutput *output)
 {
     g_autofree guint8 *data = g_steal_pointer(&output->data);
-    const TunnelRun run = {&output->endpoint, data, output->len, output->len, output->tos, 0};
-    gsize bytes;
-    int errsv;
+    const TunnelRun run = {.endpoint = &output->endpoint,
+                           .data = data,
+                           .len = output->len,
+                           .segment = output->len,
+                           .tos = output->tos};
+    TunnelSent sent = tunnel_send(&self->workers[0].sockets, &run);
 
-    if (tunnel_send(&self->workers[0].sockets, &run, 0, &bytes) > 0)
+    if (sent.n > 0)
         return;
-    errsv = errno;
     tunnel_count(&self->udp_send_dropped, 1);
     if (output->peer && data[0] == WG_TYPE_INITIATION)
-        announce_unsent(self, output, errsv);
+        announce_unsent(self, output, sent.error);
 }
 
 /* Signal handlers may stop the tunnel: look before each output. */
@@ -258,7 +260,7 @@ static gboolean run(gpointer data)
     feed_handshakes(self, now);
     set_timer(self, wg_device_run(self->device, now, g_get_real_time()));
     drain_output(self);
-    emit_failed(self);
+    tell_of_lost_device(self);
     return G_SOURCE_CONTINUE;
 }
 
@@ -333,7 +335,6 @@ static void culvert_tunnel_finalize(GObject *object)
     wg_device_free(self->device);
     g_hash_table_unref(self->dialers);
     g_queue_clear_full(&self->handshakes, g_free);
-    g_clear_error(&self->thread_error);
     pthread_mutex_destroy(&self->handshakes_lock);
     g_source_unref(self->run_source);
     g_source_unref(self->timer_source);
@@ -423,8 +424,10 @@ gboolean culvert_tunnel_is_listening(const CulvertTunnel *self)
 static gboolean start_threads(CulvertTunnel *self, GError **error)
 {
     for (guint i = 0; i < self->n_workers; i++) {
-        if (!tunnel_worker_start(&self->workers[i], error))
+        if (!tunnel_worker_start(&self->workers[i], error)) {
+            culvert_tunnel_hang_up(self);
             return FALSE;
+        }
     }
     return TRUE;
 }
@@ -450,6 +453,26 @@ static void set_sockets(CulvertTunnel *self, TunnelSockets *sockets)
     }
 }
 
+static gboolean sends_together(const TunnelSocket *socket)
+{
+    return socket->socket && atomic_load(&socket->together_from) == 0;
+}
+
+/* Once there are both device and sockets. */
+static void log_data_path(CulvertTunnel *self)
+{
+    CulvertTun *tun = atomic_load(&self->tun);
+    const TunnelSockets *sockets = &self->workers[0].sockets;
+    CulvertTunOffload offload;
+
+    if (!tun || !culvert_tunnel_is_listening(self))
+        return;
+    offload = culvert_tun_get_offload(tun);
+    g_info("Data path: %u queue(s); joined by the device: TCP %s, UDP %s; by the sockets: %s",
+           culvert_tun_get_n_queues(tun), offload.tcp ? "yes" : "no", offload.udp ? "yes" : "no",
+           sends_together(&sockets->v4) || sends_together(&sockets->v6) ? "yes" : "no");
+}
+
 gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark, GError **error)
 {
     TunnelSockets sockets[TUNNEL_WORKERS_MAX] = {0};
@@ -462,6 +485,7 @@ gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark
         return FALSE;
     set_sockets(self, sockets);
     wg_device_set_up(self->device, TRUE);
+    log_data_path(self);
     return start_threads(self, error);
 }
 
@@ -535,24 +559,14 @@ CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GE
     return culvert_tun_open(name, self->n_workers, self->offload, error);
 }
 
-static void log_data_path(CulvertTunnel *self, CulvertTun *tun)
-{
-    CulvertTunOffload offload = culvert_tun_get_offload(tun);
-    gboolean segments = atomic_load(&self->workers[0].sockets.v4.segments) ||
-                        atomic_load(&self->workers[0].sockets.v6.segments);
-
-    g_info("Data path: %u queue(s); joined by the device: TCP %s, UDP %s; by the sockets: %s",
-           culvert_tun_get_n_queues(tun), offload.tcp ? "yes" : "no", offload.udp ? "yes" : "no",
-           segments ? "yes" : "no");
-}
-
 void culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun)
 {
     g_return_if_fail(!atomic_load(&self->tun) && !self->stopped);
+    g_return_if_fail(culvert_tun_get_n_queues(tun) <= self->n_workers);
 
     atomic_store_explicit(&self->tun, tun, memory_order_release);
     follow_mtu(self);
-    log_data_path(self, tun);
+    log_data_path(self);
     for (guint i = 0; i < self->n_workers; i++)
         tunnel_worker_poke(&self->workers[i]);
 }

@@ -80,7 +80,8 @@ guint32 culvert_tunnel_get_fwmark(CulvertTunnel *self);
 void culvert_tunnel_hang_up(CulvertTunnel *self);
 
 /* culvert_tunnel_set_listen_port, culvert_tunnel_set_fwmark: for the next listen and, while
- * listening, at once. On error nothing has changed. */
+ * listening, at once. On error nothing has changed; only if there are no threads to be had, the
+ * tunnel is no longer listening. */
 gboolean culvert_tunnel_set_listen_port(CulvertTunnel *self, guint16 port, GError **error);
 gboolean culvert_tunnel_set_fwmark(CulvertTunnel *self, guint32 fwmark, GError **error);
 
@@ -94,7 +95,8 @@ void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key,
 /* culvert_tunnel_open_device: creates a device as this tunnel wants it, see culvert_tun_open(). */
 CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GError **error);
 
-/* culvert_tunnel_attach: carries the device's packets from now on. Takes `tun` (transfer full). */
+/* culvert_tunnel_attach: carries the device's packets from now on. Takes `tun` (transfer full), of
+ * this tunnel's culvert_tunnel_open_device(). */
 void culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun);
 CulvertTun *culvert_tunnel_get_tun(CulvertTunnel *self);
 

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tunnel-datagrams.c: datagrams out and in: as many in a system call as the kernel takes.
+ * tunnel-datagrams.c: datagrams out and in, as many in a system call as the kernel takes. Nothing
+ * here waits.
  *
  * sendmsg() and recvmmsg() on the GSocket's descriptor: the local address of a datagram
  * (IP_PKTINFO), its DS field (IP_TOS) and the joining of datagrams (UDP_SEGMENT, UDP_GRO) are
  * control messages that GIO has no word for.
  */
-#include "config.h"
-
 #include "tunnel-private.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+
+/* For so long datagrams go one by one on a socket that has refused to send many, in microseconds:
+ * long enough for the refusals not to matter, short enough to notice that the cause is gone. */
+#define APART_TIME (10 * G_USEC_PER_SEC)
 
 /* ---- Sending -------------------------------------------------------------------------------- */
 
@@ -141,76 +143,74 @@ static void take_apart(Apart *apart, const TunnelRun *run, gboolean from_local)
     }
 }
 
-static gboolean wait_for_room(int fd, int patience_ms)
+/* That the address which the peer last spoke to is gone from this machine looks like this. */
+static gboolean may_be_the_source(int error)
 {
-    struct pollfd room = {.fd = fd, .events = POLLOUT};
-
-    return patience_ms > 0 && poll(&room, 1, patience_ms) > 0;
+    return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH;
 }
 
-/* Each datagram by itself; one that cannot be sent holds up no other, but for want of room. */
-static guint send_apart(int fd, const TunnelRun *run, int patience_ms, gsize *bytes)
+/* Each datagram by itself; one that cannot be sent holds up no other. */
+static TunnelSent send_apart(int fd, const TunnelRun *run)
 {
     gboolean from_local = has_local(run->endpoint);
-    gboolean waited = FALSE;
-    guint i = 0, sent = 0;
+    TunnelSent sent = {0};
+    guint i = 0;
     Apart apart;
 
-    *bytes = 0;
     take_apart(&apart, run, from_local);
     while (i < apart.n) {
         int n = sendmmsg(fd, apart.messages + i, apart.n - i, MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (n > 0) {
-            for (int k = 0; k < n; k++)
-                *bytes += apart.payloads[i++].iov_len;
-            sent += (guint) n;
-            waited = FALSE;
-        } else if (errno == EAGAIN || errno == ENOBUFS) {
-            if (waited || !wait_for_room(fd, patience_ms))
-                break;
-            waited = TRUE;
-        } else if (from_local && errno != EINTR) {
-            /* The address that the peer last spoke to may be gone from this machine. */
+            sent.n += (guint) n;
+            while (n-- > 0)
+                sent.bytes += apart.payloads[i++].iov_len;
+        } else if (from_local && may_be_the_source(errno)) {
             from_local = FALSE;
             take_apart(&apart, run, FALSE);
         } else if (errno != EINTR) {
-            i++;
+            sent.error = errno;
+            /* A full socket takes none of the others either. */
+            i = errno == EAGAIN ? apart.n : i + 1;
         }
     }
+    sent.failed = apart.n - sent.n;
     return sent;
 }
 
-/* FALSE: the datagrams have to be tried one by one. */
+/* FALSE, and errno: nothing was sent. */
 static gboolean try_together(TunnelSocket *socket, int fd, const TunnelRun *run)
 {
-    if (run->len > run->segment && !atomic_load_explicit(&socket->segments, memory_order_relaxed))
+    gint64 from = atomic_load_explicit(&socket->together_from, memory_order_relaxed);
+
+    if (run->len > run->segment && from > 0 && g_get_monotonic_time() < from) {
+        errno = EINVAL;
         return FALSE;
+    }
     if (send_together(fd, run))
         return TRUE;
     /* The interface cannot checksum, or IPsec is on the way (udp(7)). Other errors come and go
-     * with the route, such as datagrams that must be fragmented. */
+     * with each peer's route, such as datagrams that must be fragmented. */
     if (errno == EIO)
-        atomic_store(&socket->segments, false);
+        atomic_store(&socket->together_from, g_get_monotonic_time() + APART_TIME);
     return FALSE;
 }
 
-guint tunnel_send(TunnelSockets *sockets, const TunnelRun *run, int patience_ms, gsize *bytes)
+TunnelSent tunnel_send(TunnelSockets *sockets, const TunnelRun *run)
 {
     gboolean v6 = run->endpoint->remote.any.sa_family == AF_INET6;
     TunnelSocket *socket = v6 ? &sockets->v6 : &sockets->v4;
+    guint n = (guint) ((run->len + run->segment - 1) / run->segment);
     int fd;
 
-    if (!socket->socket || run->endpoint->remote.any.sa_family == AF_UNSPEC) {
-        errno = EAFNOSUPPORT;
-        *bytes = 0;
-        return 0;
-    }
+    if (!socket->socket || run->endpoint->remote.any.sa_family == AF_UNSPEC)
+        return (TunnelSent){.failed = n, .error = EAFNOSUPPORT};
     fd = g_socket_get_fd(socket->socket);
-    if (!try_together(socket, fd, run))
-        return send_apart(fd, run, patience_ms, bytes);
-    *bytes = run->len;
-    return (guint) ((run->len + run->segment - 1) / run->segment);
+    if (try_together(socket, fd, run))
+        return (TunnelSent){.n = n, .bytes = run->len};
+    if (errno == EAGAIN)
+        return (TunnelSent){.failed = n, .error = EAGAIN};
+    return send_apart(fd, run);
 }
 
 /* ---- Receiving ------------------------------------------------------------------------------ */
@@ -324,6 +324,7 @@ static void read_message(struct mmsghdr *message, TunnelReceived *received)
     }
     /* Cut off: none of WireGuard's, or its last piece would be. */
     received->len = message->msg_hdr.msg_flags & MSG_TRUNC ? 0 : message->msg_len;
+    /* Never 0, by which nobody would get on. */
     received->segment = segment > 0 ? (gsize) segment : MAX(received->len, 1);
 }
 

@@ -17,9 +17,13 @@ G_BEGIN_DECLS
 
 /* A UDP socket of one family. */
 typedef struct {
-    GSocket *socket;      /* NULL: the machine lacks the family */
-    atomic_bool segments; /* one system call may send many datagrams: UDP_SEGMENT, udp(7) */
+    GSocket *socket; /* NULL: the machine lacks the family */
+    /* From when on one system call may send many datagrams (UDP_SEGMENT, udp(7)), in microseconds
+     * of the monotonic clock; 0: always. */
+    _Atomic gint64 together_from;
 } TunnelSocket;
+
+#define TUNNEL_NEVER G_MAXINT64
 
 /* One a family; either may be missing, not both. Sending and receiving may be done from any
  * threads at once. */
@@ -64,10 +68,19 @@ typedef struct {
 #define TUNNEL_RUN_DATAGRAMS_MAX 64
 #define TUNNEL_RUN_BYTES_MAX     (65507 - 20)
 
-/* tunnel_send: sends a run from its endpoint's local address if it has one that still exists.
- * `patience_ms`: how long to wait for room in the socket. Returns how many datagrams
- * were sent, of together *bytes; if that is less than run->len, errno says why. */
-guint tunnel_send(TunnelSockets *sockets, const TunnelRun *run, int patience_ms, gsize *bytes);
+/* What became of the datagrams of a run. */
+typedef struct {
+    guint n; /* sent */
+    gsize bytes;
+    guint failed; /* dropped: no route, no room; `error` is the last one's errno */
+    int error;
+} TunnelSent;
+
+/* tunnel_send: sends a run, from its endpoint's local address if it has one that still exists.
+ * Never waits: what a full socket does not take is dropped, as the kernel does with what a full
+ * queue does not take. To wait would only move the queue to the device, where it has no bound in
+ * bytes, and hold up what arrives. */
+TunnelSent tunnel_send(TunnelSockets *sockets, const TunnelRun *run);
 
 /* What one system call receives: some datagrams, or many of one source and one size, joined
  * (UDP_GRO, udp(7)). */
@@ -93,9 +106,9 @@ guint tunnel_receive(TunnelInbox *inbox, TunnelSocket *socket, const TunnelRecei
 
 /* ---- Workers (tunnel-worker.c) -------------------------------------------------------------- */
 
-/* A thread that moves packets either way, with a queue of the device and sockets of its own. The
- * kernel gives the datagrams of a peer to one of them, and the packets of a flow to the queue where
- * the other direction's were written: so a flow stays with one worker, and in order. */
+/* A thread that moves packets either way, with sockets and, if there are enough, a queue of the
+ * device of its own. The kernel gives all datagrams of a peer to one of the sockets, and what is
+ * sent from one address to another to one of the queues: so each flow stays in order. */
 typedef struct {
     CulvertTunnel *tunnel;
     guint queue;
@@ -107,6 +120,7 @@ typedef struct {
 } TunnelWorker;
 
 #define TUNNEL_WORKERS_MAX 4
+G_STATIC_ASSERT(TUNNEL_WORKERS_MAX <= CULVERT_TUN_QUEUES_MAX);
 
 gboolean tunnel_worker_start(TunnelWorker *worker, GError **error);
 void tunnel_worker_stop(TunnelWorker *worker); /* waits for its end; idempotent */
@@ -186,6 +200,7 @@ struct _CulvertTunnel {
     GHashTable *dialers;   /* public key in base64 -> TunnelDialer */
     gint64 overload_until; /* under load at least until then */
     gint64 suspended;      /* time asleep since boot, when last looked at */
+    gboolean failed;       /* and the owner has been told */
     gboolean stopped;
 
     guint16 port; /* asked for; 0: any */
@@ -199,8 +214,8 @@ struct _CulvertTunnel {
     /* from thread to thread */
     CulvertTun *_Atomic tun;
     pthread_mutex_t handshakes_lock;
-    GQueue handshakes;    /* of TunnelHandshake */
-    GError *thread_error; /* handshakes_lock; why a thread ended */
+    GQueue handshakes;       /* of TunnelHandshake */
+    atomic_int device_error; /* errno of a thread that lost the device; 0: none has */
     _Atomic guint64 tun_read_packets;
     _Atomic guint64 tun_write_packets;
     _Atomic guint64 tun_write_dropped;
@@ -221,8 +236,8 @@ gint64 tunnel_time_suspended(void);
 /* tunnel_wake: makes the control thread run the protocol core soon. Any thread. */
 void tunnel_wake(CulvertTunnel *self);
 
-/* tunnel_thread_failed: a packet thread cannot go on; takes `error`. */
-void tunnel_thread_failed(CulvertTunnel *self, GError *error);
+/* tunnel_device_lost: a packet thread cannot read the device any more: `errsv`. */
+void tunnel_device_lost(CulvertTunnel *self, int errsv);
 
 /* tunnel_announce_attempt: emits "attempt". */
 void tunnel_announce_attempt(CulvertTunnel *self, const WgKey *public_key, const char *name,

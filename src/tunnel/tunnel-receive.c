@@ -4,8 +4,6 @@
  * them where they lie, let the core check and count them, join what belongs to one flow, write to
  * the device. Handshake messages are handed to the control thread.
  */
-#include "config.h"
-
 #include "tunnel-private.h"
 #include "tun/culvert-coalesce.h"
 #include "tun/culvert-packet.h"
@@ -32,6 +30,7 @@ struct _TunnelReceiver {
     TunnelWorker *worker;
     CulvertTunnel *tunnel;
     CulvertTun *tun; /* NULL: none yet */
+    guint queue;     /* of the device, to write to */
     WgAead *aead;
     TunnelInbox *inbox;
     WgRxPacket packets[RUN_MAX];
@@ -99,6 +98,7 @@ static void set_device(TunnelReceiver *self, CulvertTun *tun)
     if (tun == self->tun)
         return;
     self->tun = tun;
+    self->queue = tun ? MIN(self->worker->queue, culvert_tun_get_n_queues(tun) - 1) : 0;
     offload = tun ? culvert_tun_get_offload(tun) : (CulvertTunOffload){0};
     culvert_coalescer_set_kinds(&self->coalescer, (offload.tcp ? CULVERT_COALESCE_TCP : 0) |
                                                       (offload.udp ? CULVERT_COALESCE_UDP : 0));
@@ -122,7 +122,7 @@ static gboolean write_apart(TunnelReceiver *self, const CulvertWrite *write)
     if (!culvert_segmenter_begin(&segmenter, &write->vnet, self->flat, len))
         return FALSE;
     while ((piece_len = culvert_segmenter_next(&segmenter, &piece)) > 0)
-        all &= culvert_tun_write_packet(self->tun, self->worker->queue, piece, piece_len);
+        all &= culvert_tun_write_packet(self->tun, self->queue, piece, piece_len);
     return all;
 }
 
@@ -130,10 +130,11 @@ static gboolean write_to_device(TunnelReceiver *self, const CulvertWrite *write)
 {
     if (!self->tun)
         return FALSE;
-    if (culvert_tun_write(self->tun, self->worker->queue, write->iov, write->n_iov))
+    if (culvert_tun_write(self->tun, self->queue, write->iov, write->n_iov))
         return TRUE;
     if (errno != EINVAL || write->packets == 1)
         return FALSE;
+    g_info("The device refuses packets joined: from now on they are written one by one");
     culvert_coalescer_set_kinds(&self->coalescer, CULVERT_COALESCE_NOTHING);
     return write_apart(self, write);
 }
@@ -205,7 +206,7 @@ static void receive_run(TunnelReceiver *self, Cursor *cursor, const guint8 *data
 
 static void dispatch(TunnelReceiver *self, const TunnelReceived *received, guint n, gint64 now)
 {
-    Cursor cursor = {received, n, 0, 0};
+    Cursor cursor = {.received = received, .n = n};
     guint8 *data;
     gsize len;
 

@@ -44,6 +44,7 @@ static gboolean take_orders(TunnelWorker *worker, WgAead *aead)
     return !atomic_load(&worker->stop);
 }
 
+/* NULL: none yet. */
 static CulvertTun *find_device(TunnelWorker *worker, struct pollfd *fd)
 {
     CulvertTun *tun = atomic_load_explicit(&worker->tunnel->tun, memory_order_acquire);

@@ -179,11 +179,18 @@ class End:
     def flows(self, kind, other, version=4, flows=1, size=65536, count=64):
         """Sends COUNT pieces of SIZE bytes in each of FLOWS flows to `other`; returns how many
         arrived as they were sent. See flows.py."""
+        return int(self.traffic(kind, other, version, flows, size, count))
+
+    def order(self, other, version=4, flows=1, size=200, count=2000):
+        """(how many datagrams were overtaken by another of their flow, how many arrived)"""
+        return tuple(map(int, self.traffic("order", other, version, flows, size, count).split()))
+
+    def traffic(self, kind, other, version, flows, size, count):
         argv = [kind, other.inside(version), PORT, flows, size, count]
         name = f"sink-{next(serial)}"
         other.host.spawn("/usr/bin/python3", FLOWS, "sink", *argv, log=name)
         wait_for(lambda: "listening" in other.host.log(name), "the sink to listen")
-        return int(self.host.output("/usr/bin/python3", FLOWS, "send", *argv))
+        return self.host.output("/usr/bin/python3", FLOWS, "send", *argv)
 
 
 def make_ends(cable, programs, psk=None, environment=None):

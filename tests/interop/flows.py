@@ -5,7 +5,9 @@
     flows.py send KIND ADDRESS PORT FLOWS SIZE COUNT     prints how many arrived as they were sent
 
 KIND tcp: FLOWS connections at once with COUNT pieces of SIZE bytes each. KIND udp: FLOWS sockets,
-each sends COUNT datagrams of SIZE bytes, a window at a time, and gets each back."""
+each sends COUNT datagrams of SIZE bytes, a window at a time, and gets each back. KIND order: FLOWS
+sockets, each sends COUNT numbered datagrams of SIZE bytes; some are answered. Prints how many
+arrived before one with a lower number of their flow, and how many arrived at all."""
 
 import hashlib
 import socket
@@ -129,9 +131,51 @@ def receive(connection, window, late):
         late |= window
 
 
+# ---- Order
+
+def order_sink(address, port, flows, size, count):
+    with socket.socket(family(address), socket.SOCK_DGRAM) as sink:
+        sink.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+        sink.bind((address, port))
+        sink.settimeout(TIMEOUT)
+        print("listening", flush=True)
+        last, overtaken, arrived = {}, 0, 0
+        while True:
+            data, sender = sink.recvfrom(1 << 16)
+            number = int.from_bytes(data[:8], "big")
+            if number == 0:
+                break
+            overtaken += number < last.get(sender, 0)
+            last[sender] = max(number, last.get(sender, 0))
+            arrived += 1
+            if number % 50 == 7:
+                sink.sendto(data, sender)
+        sink.sendto(f"{overtaken} {arrived}".encode(), sender)
+
+
+def order_send(address, port, flows, size, count):
+    sockets = [socket.socket(family(address), socket.SOCK_DGRAM) for _ in range(flows)]
+    for connection in sockets:
+        connection.connect((address, port))
+    for number in range(1, count + 1):
+        for connection in sockets:
+            connection.send(number.to_bytes(8, "big").ljust(size, b"."))
+    with socket.socket(family(address), socket.SOCK_DGRAM) as connection:
+        connection.settimeout(LOSS_TIMEOUT)
+        connection.connect((address, port))
+        for _ in range(TIMEOUT // LOSS_TIMEOUT):
+            connection.send(bytes(8))
+            try:
+                print(connection.recv(100).decode())
+                break
+            except TimeoutError:
+                continue  # lost, where so much else was
+
+
 def main(role, kind, address, *numbers):
     {("sink", "tcp"): tcp_sink, ("send", "tcp"): tcp_send,
-     ("sink", "udp"): udp_sink, ("send", "udp"): udp_send}[role, kind](
+     ("sink", "udp"): udp_sink, ("send", "udp"): udp_send,
+     ("sink", "order"): order_sink, ("send", "order"): order_send}[role, kind](
          address, *map(int, numbers))
 
 

@@ -53,6 +53,12 @@ def test_datagrams_apart(cable):
     assert watch(ends) == (False, True)
 
 
+def test_queue(cable):
+    """There is room for what comes while the program waits for a processor."""
+    a, _ = make_ends(cable, ("culvert", "culvert"))
+    assert "qlen 3000" in a.ip("link", "show", a.device)
+
+
 # What is still joined outside and inside when the kernel refuses this.
 FAULTS = [
     ("no-segments", (False, True)),
