@@ -62,7 +62,7 @@ static void add_field(CulvertSecretBuffer *buffer, const AuthField *field)
     culvert_secret_buffer_append(buffer, "\n[");
     culvert_secret_buffer_append(buffer, field->key);
     culvert_secret_buffer_append(buffer, "]\n");
-    add_string(buffer, "Value", field->value);
+    add_string(buffer, "Value", field->value ? field->value : "");
     add_string(buffer, "Label", field->label);
     add_string(buffer, "IsSecret", "true");
     add_string(buffer, "ShouldAsk", field->ask ? "true" : "false");
@@ -91,7 +91,7 @@ gboolean auth_answer_values(int fd, GPtrArray *fields, GError **error)
         const AuthField *field = g_ptr_array_index(fields, i);
 
         /* A line is all there is for a value: one with a line break in it is no key. */
-        if (!field->value[0] || strchr(field->value, '\n'))
+        if (!field->value || strchr(field->value, '\n'))
             continue;
         culvert_secret_buffer_append(&buffer, field->key);
         culvert_secret_buffer_append(&buffer, "\n");

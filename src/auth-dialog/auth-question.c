@@ -10,7 +10,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
-#include "profile/culvert-profile.h"
+#include "wireguard/wg-crypto.h"
 
 /* NetworkManager hands on the message of the signal SecretsRequired as a hint of this form. */
 #define MESSAGE_HINT "x-vpn-message:"
@@ -19,6 +19,7 @@ static void field_free(gpointer data)
 {
     AuthField *field = data;
 
+    auth_field_set_value(field, NULL);
     g_free(field->key);
     g_free(field->label);
     g_free(field);
@@ -65,32 +66,58 @@ static char *describe(const CulvertProfileSecret *secret)
     return g_strdup_printf(_("Preshared key of peer %u"), secret->peer);
 }
 
-static gboolean is_hinted(const AuthQuestion *question, const char *key)
+void auth_field_set_value(AuthField *field, const char *value)
 {
-    return question->hints && g_strv_contains((const char *const *) question->hints, key);
+    gsize size = value ? strlen(value) + 1 : 0;
+    char *copy = NULL;
+
+    if (size > 1) {
+        copy = wg_secret_alloc0(size);
+        memcpy(copy, value, size);
+    }
+    if (field->value)
+        wg_secret_free(field->value, strlen(field->value) + 1);
+    field->value = copy;
 }
 
 GPtrArray *auth_question_fields(const AuthQuestion *question)
 {
     g_autoptr(GPtrArray) secrets = culvert_profile_list_secrets(question->setting);
     GPtrArray *fields = g_ptr_array_new_with_free_func(field_free);
-    gboolean some_missing = FALSE;
 
-    for (guint i = 0; i < secrets->len; i++)
-        some_missing |= !((CulvertProfileSecret *) g_ptr_array_index(secrets, i))->is_set;
     for (guint i = 0; i < secrets->len; i++) {
         const CulvertProfileSecret *secret = g_ptr_array_index(secrets, i);
         AuthField *field = g_new0(AuthField, 1);
 
         field->key = g_strdup(secret->key);
         field->label = describe(secret);
-        field->value =
-            secret->is_set ? nm_setting_vpn_get_secret(question->setting, secret->key) : "";
-        field->ask = question->may_ask && (!secret->is_set || is_hinted(question, secret->key) ||
-                                           (question->again && !some_missing));
+        field->option = culvert_options_find(secret->peer == 0 ? "private-key" : "preshared-key");
+        auth_field_set_value(field, nm_setting_vpn_get_secret(question->setting, secret->key));
         g_ptr_array_add(fields, field);
     }
     return fields;
+}
+
+static gboolean is_hinted(const AuthQuestion *question, const char *key)
+{
+    return question->hints && g_strv_contains((const char *const *) question->hints, key);
+}
+
+gboolean auth_question_choose(const AuthQuestion *question, GPtrArray *fields)
+{
+    gboolean some_missing = FALSE;
+    gboolean some_asked = FALSE;
+
+    for (guint i = 0; i < fields->len; i++)
+        some_missing |= !((AuthField *) g_ptr_array_index(fields, i))->value;
+    for (guint i = 0; i < fields->len; i++) {
+        AuthField *field = g_ptr_array_index(fields, i);
+
+        field->ask = question->may_ask && (!field->value || is_hinted(question, field->key) ||
+                                           (question->again && !some_missing));
+        some_asked |= field->ask;
+    }
+    return some_asked;
 }
 
 char *auth_question_text(const AuthQuestion *question)

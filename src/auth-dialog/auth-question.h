@@ -6,6 +6,8 @@
 
 #include <NetworkManager.h>
 
+#include "profile/culvert-options.h"
+
 G_BEGIN_DECLS
 
 /* The command line, and what came on standard input. */
@@ -23,9 +25,10 @@ typedef struct {
 /* A secret of the answer. */
 typedef struct {
     char *key;
-    char *label;       /* for people */
-    const char *value; /* of the question's setting, never NULL */
-    gboolean ask;      /* the user is to be asked */
+    char *label;                 /* for people */
+    const CulvertOption *option; /* what it has to be */
+    char *value;                 /* NULL: missing; secret memory, see auth_field_set_value() */
+    gboolean ask;                /* the user is to be asked */
 } AuthField;
 
 /* auth_question_read: reads vpn.data and vpn.secrets from a file descriptor, up to the line DONE
@@ -33,10 +36,16 @@ typedef struct {
 gboolean auth_question_read(AuthQuestion *question, int fd, GError **error);
 void auth_question_clear(AuthQuestion *question); /* wipes the secrets */
 
-/* auth_question_fields: each secret of the connection. Asked for are those that are missing or
- * hinted at, and all of them if none is missing and what there is did not do. (transfer full)
- * (element-type AuthField) */
+/* auth_question_fields: each secret of the connection, with what the agent has of it. Freeing them
+ * wipes them. (transfer full) (element-type AuthField) */
 GPtrArray *auth_question_fields(const AuthQuestion *question);
+
+/* auth_field_set_value: keeps a copy of a text; NULL and "" are nothing. */
+void auth_field_set_value(AuthField *field, const char *value);
+
+/* auth_question_choose: which of the fields to ask for: those that are missing or hinted at, and
+ * all of them if none is missing and what there is did not do. FALSE: none. */
+gboolean auth_question_choose(const AuthQuestion *question, GPtrArray *fields);
 
 /* auth_question_text: what is wanted, in a sentence. (transfer full) */
 char *auth_question_text(const AuthQuestion *question);

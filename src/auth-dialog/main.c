@@ -4,23 +4,27 @@
  * learn which secrets a connection needs.
  *
  * The connection comes on standard input, the answer goes to standard output, on which nothing else
- * is written. With --external-ui-mode the answer describes a form that the agent shows. There is no
- * window of our own yet: without that option, what is missing is an error.
+ * is written. With --external-ui-mode the answer describes a form that the agent shows; otherwise
+ * it has the secrets, and a window of our own asks for those that are missing. What agents keep in
+ * the keyring is looked for in both cases.
  *
  * The protocol is that of the agents: nm-secret-agent-simple.c of NetworkManager (nmcli),
  * js/ui/components/networkAgent.js of GNOME Shell, applet-vpn-request.c of nm-applet.
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <glib/gi18n.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "auth-agent.h"
 #include "auth-answer.h"
+#include "auth-keyring.h"
 #include "auth-question.h"
+#include "auth-window.h"
 #include "profile/culvert-profile.h"
 
 /* How long an agent may take to say that it has read the answer; what others wait, too. */
@@ -66,74 +70,92 @@ static gboolean parse_options(AuthQuestion *question, int *argc, char ***argv, G
     return FALSE;
 }
 
-/* The agent has read everything once it says QUIT, or is gone. */
-static void wait_for_quit(int fd)
+static void look_up(const AuthQuestion *question, GPtrArray *fields, GCancellable *cancellable)
 {
-    gint64 end = g_get_monotonic_time() + QUIT_SECONDS * G_USEC_PER_SEC;
-    g_autoptr(GString) line = g_string_new(NULL);
-    GPollFD poll_fd = {.fd = fd, .events = G_IO_IN};
-    char c;
-
-    while (g_poll(&poll_fd, 1, MAX(0, end - g_get_monotonic_time()) / 1000) > 0 &&
-           read(fd, &c, 1) == 1) {
-        if (c != '\n') {
-            g_string_append_c(line, c);
-            continue;
-        }
-        if (g_str_equal(line->str, "QUIT"))
-            return;
-        g_string_truncate(line, 0);
-    }
+#ifdef HAVE_KEYRING
+    auth_keyring_look_up(question, fields, cancellable);
+#endif
 }
 
-static const char *find_missing(GPtrArray *fields)
+static gboolean ask(const AuthQuestion *question, GPtrArray *fields, GCancellable *cancellable,
+                    GError **error)
 {
-    for (guint i = 0; i < fields->len; i++) {
-        const AuthField *field = g_ptr_array_index(fields, i);
-
-        if (!field->value[0])
-            return field->key;
-    }
-    return NULL;
-}
-
-static gboolean answer(const AuthQuestion *question, GError **error)
-{
-    g_autoptr(GPtrArray) fields = auth_question_fields(question);
-    const char *missing = find_missing(fields);
-
-    if (question->external_ui)
-        return auth_answer_form(STDOUT_FILENO, question, fields, error);
-    if (!auth_answer_values(STDOUT_FILENO, fields, error))
-        return FALSE;
-    if (!missing) {
-        wait_for_quit(STDIN_FILENO);
-        return TRUE;
-    }
+#ifdef HAVE_WINDOW
+    return auth_window_ask(question, fields, cancellable, error);
+#else
     g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                _("The VPN “%s” needs the secret “%s”, and this program has no window yet to ask "
+                _("The VPN “%s” needs a key, and this program was built without a window to ask "
                   "for it: use an agent with one (GNOME Shell, nm-applet), or “nmcli --ask "
                   "connection up”"),
-                question->name, missing);
+                question->name);
     return FALSE;
+#endif
+}
+
+/* QUIT may be there before we have answered: nmcli sends it at once. */
+static gboolean answer_form(const AuthQuestion *question, GPtrArray *fields, int fd, GError **error)
+{
+    look_up(question, fields, NULL);
+    auth_question_choose(question, fields);
+    return auth_answer_form(fd, question, fields, error);
+}
+
+/* For the others QUIT is also how they withdraw the question. */
+static gboolean answer_values(const AuthQuestion *question, GPtrArray *fields, int fd,
+                              GError **error)
+{
+    g_autoptr(AuthAgent) agent = auth_agent_new(STDIN_FILENO);
+    GCancellable *cancellable = auth_agent_cancellable(agent);
+
+    look_up(question, fields, cancellable);
+    if (auth_question_choose(question, fields) && !ask(question, fields, cancellable, error))
+        return FALSE;
+    if (!auth_answer_values(fd, fields, error))
+        return FALSE;
+    auth_agent_wait(agent, QUIT_SECONDS);
+    return TRUE;
+}
+
+/* Standard output, kept for the answer alone: whatever else a library prints goes to standard
+ * error from now on. */
+static int keep_stdout(void)
+{
+    int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+    return fd;
+}
+
+static gboolean answer(const AuthQuestion *question, int fd, GError **error)
+{
+    g_autoptr(GPtrArray) fields = auth_question_fields(question);
+
+    if (question->external_ui)
+        return answer_form(question, fields, fd, error);
+    return answer_values(question, fields, fd, error);
 }
 
 int main(int argc, char **argv)
 {
     g_auto(AuthQuestion) question = {0};
     g_autoptr(GError) error = NULL;
+    int fd = -1;
 
     setlocale(LC_ALL, "");
     bindtextdomain(GETTEXT_PACKAGE, CULVERT_LOCALEDIR);
     bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
     textdomain(GETTEXT_PACKAGE);
     signal(SIGPIPE, SIG_IGN);
-    /* Standard output is for the answer alone, whatever G_MESSAGES_DEBUG says. */
     g_log_writer_default_set_use_stderr(TRUE);
 
-    if (parse_options(&question, &argc, &argv, &error) &&
-        auth_question_read(&question, STDIN_FILENO, &error) && answer(&question, &error))
-        return EXIT_SUCCESS;
+    if (parse_options(&question, &argc, &argv, &error)) {
+        fd = keep_stdout();
+        if (auth_question_read(&question, STDIN_FILENO, &error) && answer(&question, fd, &error))
+            return EXIT_SUCCESS;
+    }
+    /* The user, or the agent, knows. */
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        return EXIT_FAILURE;
     g_printerr("nm-culvert-auth-dialog: %s\n", error->message);
     return EXIT_FAILURE;
 }

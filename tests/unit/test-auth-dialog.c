@@ -15,6 +15,9 @@
 #define COMMON             "-u", "5d1a0b0c-3d3e-4d0c-9b71-4b4f0a1c0a0e", "-n", "office", "-s", SERVICE
 #define FORM               COMMON, "--external-ui-mode"
 
+static const char *const SESSION[] = {"DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS",
+                                      "XDG_RUNTIME_DIR"};
+
 static const char *program;
 
 static GSubprocess *start(const char *const *options)
@@ -28,6 +31,9 @@ static GSubprocess *start(const char *const *options)
 
     /* What a person sets to debug an agent must not end up in the answer. */
     g_subprocess_launcher_setenv(launcher, "G_MESSAGES_DEBUG", "all", TRUE);
+    /* Neither a display nor a keyring: tests/auth-dialog has them. */
+    for (guint i = 0; i < G_N_ELEMENTS(SESSION); i++)
+        g_subprocess_launcher_unsetenv(launcher, SESSION[i]);
     g_ptr_array_add(argv, (gpointer) program);
     for (guint i = 0; options[i]; i++)
         g_ptr_array_add(argv, (gpointer) options[i]);
@@ -170,40 +176,99 @@ static void test_strange_value(void)
     assert_field(form, "private-key", "Private key", " a\\s\tb\n[private-key]", FALSE);
 }
 
-/* The older form, without a window so far: what there is, then an end once the agent has it. */
-static void test_values(void)
+static void write_text(GSubprocess *process, const char *text)
 {
-    static const char INPUT[] =
-        SECRET("preshared-key", PSK) SECRET("private-key", PRIVATE) "DONE\n";
-    static const char EXPECTED[] = "private-key\n" PRIVATE "\npreshared-key\n" PSK "\n\n\n";
-    g_autoptr(GSubprocess) process = start((const char *const[]){COMMON, "-i", NULL});
     GOutputStream *input = g_subprocess_get_stdin_pipe(process);
+    g_autoptr(GError) error = NULL;
+
+    g_output_stream_write_all(input, text, strlen(text), NULL, NULL, &error);
+    g_assert_no_error(error);
+}
+
+/* Reads as many bytes as are expected, and no more. */
+static void assert_read(GSubprocess *process, const char *expected)
+{
     GInputStream *output = g_subprocess_get_stdout_pipe(process);
-    char text[sizeof(EXPECTED)] = "";
+    g_autofree char *text = g_malloc0(strlen(expected) + 1);
     g_autoptr(GError) error = NULL;
     gsize n;
 
-    g_output_stream_write_all(input, INPUT, strlen(INPUT), NULL, NULL, &error);
+    g_input_stream_read_all(output, text, strlen(expected), &n, NULL, &error);
     g_assert_no_error(error);
-    g_input_stream_read_all(output, text, strlen(EXPECTED), &n, NULL, &error);
-    g_assert_no_error(error);
-    g_assert_cmpstr(text, ==, EXPECTED);
-    /* An agent may not have read it yet: the program is still there until it is told. */
-    g_assert_nonnull(g_subprocess_get_identifier(process));
-    g_output_stream_write_all(input, "QUIT\n", 5, NULL, NULL, &error);
-    g_assert_no_error(error);
-    g_assert_true(g_subprocess_wait_check(process, NULL, &error));
-    g_assert_cmpint(g_input_stream_read(output, text, 1, NULL, &error), ==, 0);
+    g_assert_cmpstr(text, ==, expected);
 }
 
-static void test_values_missing(void)
+static void assert_end(GSubprocess *process)
 {
-    g_autofree char *said = NULL;
+    GInputStream *output = g_subprocess_get_stdout_pipe(process);
+    g_autoptr(GError) error = NULL;
+    char c;
+
+    g_assert_true(g_subprocess_wait_check(process, NULL, &error));
+    g_assert_cmpint(g_input_stream_read(output, &c, 1, NULL, &error), ==, 0);
+}
+
+#define VALUES "private-key\n" PRIVATE "\npreshared-key\n" PSK "\n\n\n"
+
+/* The older form: what there is, then an end once the agent has it. */
+static void test_values(void)
+{
+    g_autoptr(GSubprocess) process = start((const char *const[]){COMMON, "-i", NULL});
+
+    write_text(process, SECRET("preshared-key", PSK) SECRET("private-key", PRIVATE) "DONE\n");
+    assert_read(process, VALUES);
+    /* An agent may not have read it yet: the program is still there until it is told. */
+    write_text(process, "QUI\nQUITS\n");
+    g_assert_nonnull(g_subprocess_get_identifier(process));
+    write_text(process, "QUIT\n");
+    assert_end(process);
+}
+
+/* An agent that closes its end has said QUIT. */
+static void test_values_closed(void)
+{
+    g_autoptr(GSubprocess) process = start((const char *const[]){COMMON, "-i", NULL});
+    gint64 start_time = g_get_monotonic_time();
+    g_autoptr(GError) error = NULL;
+
+    write_text(process, SECRET("preshared-key", PSK) SECRET("private-key", PRIVATE) "DONE\n");
+    assert_read(process, VALUES);
+    g_output_stream_close(g_subprocess_get_stdin_pipe(process), NULL, &error);
+    g_assert_no_error(error);
+    assert_end(process);
+    /* Not because it had waited for long enough. */
+    g_assert_cmpint(g_get_monotonic_time() - start_time, <, 15 * G_USEC_PER_SEC);
+}
+
+/* Several peers, and values that are no keys: they are the agent's, not for us to judge here. */
+static void test_values_of_peers(void)
+{
     g_autofree char *output =
-        RUN(SECRET("preshared-key", PSK) "DONE\nQUIT\n", 1, &said, COMMON, "-i");
+        RUN(SECRET("peer2-preshared-key", "second") SECRET("private-key", PRIVATE)
+                SECRET("peer10-preshared-key", "tenth") SECRET("unknown", "x") "DONE\nQUIT\n",
+            0, NULL, COMMON);
+
+    g_assert_cmpstr(output, ==,
+                    "private-key\n" PRIVATE
+                    "\npeer2-preshared-key\nsecond\npeer10-preshared-key\ntenth\n\n\n");
+}
+
+/* Who may not be asked is not: NetworkManager will come again. */
+static void test_values_without_interaction(void)
+{
+    g_autofree char *output = RUN(SECRET("preshared-key", PSK) "DONE\nQUIT\n", 0, NULL, COMMON);
 
     g_assert_cmpstr(output, ==, "preshared-key\n" PSK "\n\n\n");
-    g_assert_nonnull(strstr(said, "The VPN “office” needs the secret “private-key”"));
+}
+
+/* Half an answer would be taken for a whole one. */
+static void test_values_nowhere_to_ask(void)
+{
+    g_autofree char *said = NULL;
+    g_autofree char *output = RUN(SECRET("preshared-key", PSK) "DONE\n", 1, &said, COMMON, "-i");
+
+    g_assert_cmpstr(output, ==, "");
+    g_assert_nonnull(strstr(said, "The VPN “office” needs a key"));
     g_assert_nonnull(strstr(said, "nmcli --ask"));
     g_assert_null(strstr(said, PSK));
 }
@@ -239,7 +304,10 @@ int main(int argc, char **argv)
     g_test_add_func("/auth-dialog/hints", test_hints);
     g_test_add_func("/auth-dialog/strange-value", test_strange_value);
     g_test_add_func("/auth-dialog/values", test_values);
-    g_test_add_func("/auth-dialog/values-missing", test_values_missing);
+    g_test_add_func("/auth-dialog/values-closed", test_values_closed);
+    g_test_add_func("/auth-dialog/values-of-peers", test_values_of_peers);
+    g_test_add_func("/auth-dialog/values-without-interaction", test_values_without_interaction);
+    g_test_add_func("/auth-dialog/values-nowhere-to-ask", test_values_nowhere_to_ask);
     g_test_add_func("/auth-dialog/faults", test_faults);
     return g_test_run();
 }
