@@ -174,6 +174,17 @@ def network(started):
     assert not [secret for secret in started.secrets if secret in started.desktop.journal()]
 
 
+@pytest.fixture
+def account(network):
+    """The settings of a profile without its private key, and that key."""
+    keys = KeyPair.generate()
+    network.office.add_peer(keys.public, "10.8.0.2/32")
+    network.secrets.append(keys.private)
+    data = {"address": "10.8.0.2/24", "endpoint": "198.51.2.2:51820",
+            "allowed-ips": "10.8.0.0/24", "public-key": network.office.keys.public}
+    return data, keys
+
+
 @pytest.fixture(autouse=True)
 def logs_of_a_failure(request):
     """Shows what the service said when a test fails."""

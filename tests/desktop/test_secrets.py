@@ -6,20 +6,9 @@ import os
 
 import pytest
 
-from lab import KeyPair, generate_psk, wait_for
+from lab import generate_psk, wait_for
 
 FLAGS = {"kept in the profile": "0", "kept by an agent": "1", "not kept": "2"}
-
-
-@pytest.fixture(name="account")
-def fixture_account(network):
-    """The settings of a profile without its private key, and that key."""
-    keys = KeyPair.generate()
-    network.office.add_peer(keys.public, "10.8.0.2/32")
-    network.secrets.append(keys.private)
-    data = {"address": "10.8.0.2/24", "endpoint": "198.51.2.2:51820",
-            "allowed-ips": "10.8.0.0/24", "public-key": network.office.keys.public}
-    return data, keys
 
 
 def up(network, *options, stdin=None, arguments=()):

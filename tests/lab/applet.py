@@ -45,11 +45,14 @@ class Session:
             wait_for(lambda: self.has_name("org.freedesktop.secrets"), "the keyring")
 
     def start_applet(self):
-        """nm-applet, and the tray that it wants; it is NetworkManager's secret agent then."""
+        """nm-applet, and the tray that it wants; it is NetworkManager's secret agent then. Returns
+        its process."""
         self.spawn("trayer", "--edge", "top", log="trayer")
-        self.spawn("nm-applet", log="applet")
-        wait_for(lambda: "agent registered" in self.host.journal("NetworkManager"),
+        applet = self.spawn("nm-applet", log="applet")
+        wait_for(lambda: any("nm-applet" in line and "agent registered" in line for line in
+                             self.host.journal("NetworkManager").splitlines()),
                  "nm-applet to become a secret agent")
+        return applet
 
     # ---- Programs
 

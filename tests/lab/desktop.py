@@ -110,11 +110,22 @@ class Desktop(Host):
         self._bus = self.spawn("dbus-daemon", "--config-file=/run/lab/bus.conf", "--nofork",
                                "--nopidfile", "--nosyslog", log="bus")
         wait_for(lambda: self.succeeds("test", "-S", "/run/dbus/system_bus_socket"), "the bus")
+        self._start_manager()
+        for uplink in self._uplinks:
+            self._up(*uplink)
+
+    def _start_manager(self):
         self._manager = self.spawn("NetworkManager", "--no-daemon", log="networkmanager")
         wait_for(lambda: self.nmcli("-g", "RUNNING", "general", check=False).stdout == "running\n",
                  "NetworkManager to start", 20)
-        for uplink in self._uplinks:
-            self._up(*uplink)
+
+    def reboot(self):
+        """NetworkManager ends, and starts on a machine that has no memory of it but its profiles."""
+        self.stop(self._manager)
+        for interface, _addresses, _routers in self._uplinks:
+            self.sh(f"ip address flush dev {interface}; ip link set {interface} down")
+        self.sh("rm -rf /run/NetworkManager/*; : > /etc/resolv.conf")
+        self._start_manager()
 
     def _up(self, interface, addresses, routers):
         argv = ["connection", "add", "type", "ethernet", "ifname", interface,

@@ -19,6 +19,26 @@ def test_need_secrets(world):
     assert "private-key" in service.log()
 
 
+@pytest.mark.parametrize("flags, missing", [
+    ("0", "vpn"),  # for all users
+    ("1", "vpn"),  # for this user
+    ("2", "vpn"),  # asked for each time
+    ("3", "vpn"),
+    ("4", ""),     # not required
+    ("5", ""),
+])
+def test_flags(world, flags, missing):
+    """Wherever a key is kept, it is needed if it is not there; unless it is not required. That is
+    no choice for the private key: there is no tunnel without."""
+    me = world.account()
+    service = world.service()
+    data = me.data(preshared_key_flags=flags)
+    assert service.need_secrets(connection(data, me.secrets())) == missing
+    data = me.data(private_key_flags=flags)
+    assert service.need_secrets(connection(data)) == "vpn"
+    assert service.need_secrets(connection(data, me.secrets())) == ""
+
+
 def test_connect_without_key(world):
     me = world.account()
     service = world.service()
