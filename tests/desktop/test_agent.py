@@ -14,9 +14,9 @@ APPLET = "nm-applet"
 def fixture_session(started):
     session = Session(started.desktop)
     session.start()
-    applet = session.start_applet()
+    session.start_applet()
     yield session
-    started.desktop.stop(applet)
+    session.stop()
 
 
 def start(session):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a screen reader finds: `accessible.py PROGRAM` prints the widgets of a program, as the
-accessibility bus of this session has them, a line of JSON each: role, name, text, states. Run in
-the session; a program that is not there has no widgets.
+accessibility bus of this session has them, a line of JSON each: role, name, text, states; with
+ROLE NAME behind it, it does what the first widget that has that role and name is for: presses a
+button. Run in the session; a program that is not there has no widgets.
 
 GTK 4.8 says VISIBLE of all it shows and SHOWING only of windows, hence both count."""
 
@@ -40,26 +41,54 @@ def name(node):
     return ""
 
 
-def show(node):
+def states(node):
+    held = node.get_state_set()
+    return [state for state in STATES if held.contains(getattr(Atspi.StateType, state))]
+
+
+def walk(node):
+    """The node and all below it that can be seen, as far as they have not just gone."""
     try:
-        states = node.get_state_set()
-        held = [state for state in STATES if states.contains(getattr(Atspi.StateType, state))]
-        if {"VISIBLE", "SHOWING"} & set(held):
-            print(json.dumps({"role": node.get_role_name(), "name": name(node),
-                              "text": text(node), "states": held}))
-            for child in children(node):
-                show(child)
+        if not {"VISIBLE", "SHOWING"} & set(states(node)):
+            return
+        yield node
+        for child in list(children(node)):
+            yield from walk(child)
     except GLib.Error:
-        pass  # it has just gone
+        pass
 
 
-def main(program):
-    Atspi.init()
+def widgets(program):
     for application in children(Atspi.get_desktop(0)):
         if application.get_name() == program:
             for window in children(application):
-                show(window)
+                yield from walk(window)
+
+
+def show(node):
+    try:
+        print(json.dumps({"role": node.get_role_name(), "name": name(node), "text": text(node),
+                          "states": states(node)}))
+    except GLib.Error:
+        pass
+
+
+def press(program, role, wanted):
+    for node in widgets(program):
+        if node.get_role_name() == role and wanted in name(node):
+            Atspi.Action.do_action(node, 0)
+            return
+    sys.exit(f"{program} has no {role} “{wanted}”")
+
+
+def main(program, *widget):
+    Atspi.init()
+    if widget:
+        press(program, *widget)
+        return
+    for node in widgets(program):
+        show(node)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

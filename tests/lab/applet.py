@@ -25,6 +25,7 @@ class Session:
             "GTK_A11Y": "atspi", "NO_AT_BRIDGE": "0",
         }
         self._keyring = keyring
+        self._programs = []
 
     def start(self):
         self.host.sh(f"mkdir -p -m 700 {HOME}; mkdir -p -m 1777 /tmp/.X11-unix;"
@@ -44,15 +45,21 @@ class Session:
                        " --unlock --components=secrets", log="keyring")
             wait_for(lambda: self.has_name("org.freedesktop.secrets"), "the keyring")
 
+    def stop(self):
+        """Ends the session, and what still runs of it."""
+        for program in reversed(self._programs):
+            if program.poll() is None:
+                self.host.stop(program)
+        self.host.run("umount", "/tmp/.X11-unix")
+        self._programs.clear()
+
     def start_applet(self):
-        """nm-applet, and the tray that it wants; it is NetworkManager's secret agent then. Returns
-        its process."""
+        """nm-applet, and the tray that it wants; it is NetworkManager's secret agent then."""
         self.spawn("trayer", "--edge", "top", log="trayer")
-        applet = self.spawn("nm-applet", log="applet")
+        self.spawn("nm-applet", log="applet")
         wait_for(lambda: any("nm-applet" in line and "agent registered" in line for line in
                              self.host.journal("NetworkManager").splitlines()),
                  "nm-applet to become a secret agent")
-        return applet
 
     # ---- Programs
 
@@ -60,7 +67,9 @@ class Session:
         return self.host.run(*argv, env=self.env | kwargs.pop("env", {}), **kwargs)
 
     def spawn(self, *argv, **kwargs):
-        return self.host.spawn(*argv, env=self.env | kwargs.pop("env", {}), **kwargs)
+        program = self.host.spawn(*argv, env=self.env | kwargs.pop("env", {}), **kwargs)
+        self._programs.append(program)
+        return program
 
     def succeeds(self, *argv):
         return self.run(*argv, check=False).returncode == 0
@@ -103,6 +112,16 @@ class Session:
 
     def wait_until_gone(self, program, role, name):
         wait_for(lambda: not self.find(program, role, name), f"the {role} “{name}” to go", 20)
+
+    def wait_for_window(self, title):
+        """Waits until a window whose title begins like this has the keyboard."""
+        wait_for(lambda: self.run("xdotool", "getactivewindow", "getwindowname",
+                                  check=False).stdout.startswith(title),
+                 f"the window “{title}”", 20)
+
+    def press(self, program, role, name):
+        self.wait_for_widget(program, role, name, "SENSITIVE")
+        self.run("/usr/bin/python3", ACCESSIBLE, program, role, name)
 
     def type(self, text):
         self.run("xdotool", "type", "--delay", 5, "--file", "-", stdin=text)
