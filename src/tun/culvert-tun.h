@@ -34,10 +34,10 @@ typedef struct {
 /* culvert_tun_open: creates the device. `name` is an interface name of at most 15 bytes, may
  * contain one "%d" for the first free number, and is "culvert%d" if NULL. `n_queues`, 1 to
  * CULVERT_TUN_QUEUES_MAX: how many threads can read at once; what is sent from one address to
- * another is always in the same queue. There may be fewer than asked for. `offload` FALSE: as if the kernel had no offload.
- * The device is down, without addresses, non-blocking and without packet information (IFF_NO_PI).
- * An error says which name was tried, why it failed and what to do; domain G_IO_ERROR. Needs
- * CAP_NET_ADMIN. */
+ * another is always in the same queue. There may be fewer than asked for. `offload` FALSE: as if
+ * the kernel had no offload. The device is down, without addresses, non-blocking and without packet
+ * information (IFF_NO_PI). An error says which name was tried, why it failed and what to do; domain
+ * G_IO_ERROR. Needs CAP_NET_ADMIN. */
 CulvertTun *culvert_tun_open(const char *name, guint n_queues, gboolean offload, GError **error);
 
 /* culvert_tun_free: closes and thereby removes the device. */
