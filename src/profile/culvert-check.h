@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * culvert-check.h: the rules between several settings, which no row of the table can say. Private
- * to this folder; whoever read the settings knows how to name the culprit.
+ * culvert-check.h: the rules between several settings, which no row of the table can say. For this
+ * folder and for editors; whoever read the settings knows how to name the culprit.
  */
 #pragma once
 
@@ -19,6 +19,14 @@ typedef struct {
 
 /* culvert_profile_check: FALSE: `blame` is filled. Any thread. */
 gboolean culvert_profile_check(const CulvertProfile *profile, CulvertBlame *blame);
+
+/* culvert_profile_check_addresses: what holds in NetworkManager's vpn setting only: one address a
+ * family. */
+gboolean culvert_profile_check_addresses(const CulvertProfile *profile, CulvertBlame *blame);
+
+/* culvert_profile_check_complete: what may be missing in a file, but not when the connection is
+ * used, besides secrets: an address. */
+gboolean culvert_profile_check_complete(const CulvertProfile *profile, CulvertBlame *blame);
 
 /* culvert_profile_has_address: whether the tunnel has an address of that family. */
 gboolean culvert_profile_has_address(const CulvertProfile *profile, int family);

@@ -326,17 +326,22 @@ static char *make_id(const char *path)
     return g_string_free(g_steal_pointer(&id), FALSE);
 }
 
-NMConnection *culvert_import_file(const char *path, GPtrArray **warnings, GError **error)
+CulvertConf *culvert_conf_read_file(const char *path, GError **error)
 {
     g_auto(CulvertSecretBuffer) buffer = {0};
     g_autofree char *shown = g_filename_display_basename(path);
-    g_autofree char *id = make_id(path);
-    g_autoptr(CulvertConf) conf = NULL;
-    g_autoptr(NMConnection) connection = NULL;
 
     if (!read_file(path, &buffer, error))
         return NULL;
-    conf = culvert_conf_parse(buffer.text, buffer.length, shown, error);
+    return culvert_conf_parse(buffer.text, buffer.length, shown, error);
+}
+
+NMConnection *culvert_import_file(const char *path, GPtrArray **warnings, GError **error)
+{
+    g_autofree char *id = make_id(path);
+    g_autoptr(CulvertConf) conf = culvert_conf_read_file(path, error);
+    g_autoptr(NMConnection) connection = NULL;
+
     if (!conf)
         return NULL;
     connection = culvert_import_conf(conf, id, error);

@@ -30,6 +30,9 @@ NMConnection *culvert_import_conf(const CulvertConf *conf, const char *id, GErro
  * warnings name what does not fit into a .conf. */
 CulvertConf *culvert_export_conf(NMConnection *connection, GError **error);
 
+/* culvert_conf_read_file: reads a file that is a .conf. (transfer full) */
+CulvertConf *culvert_conf_read_file(const char *path, GError **error);
+
 /* culvert_import_file: reads a file. `warnings` gets the lines to show to the user, maybe
  * none. (transfer full) */
 NMConnection *culvert_import_file(const char *path, GPtrArray **warnings, GError **error);

@@ -147,3 +147,34 @@ gboolean culvert_profile_check(const CulvertProfile *profile, CulvertBlame *out)
     }
     return TRUE;
 }
+
+/* NetworkManager takes one address a family from a VPN. */
+gboolean culvert_profile_check_addresses(const CulvertProfile *profile, CulvertBlame *out)
+{
+    guint n4 = 0;
+    guint n6 = 0;
+
+    for (guint i = 0; i < profile->addresses->len; i++) {
+        if (g_array_index(profile->addresses, WgPrefix, i).family == AF_INET)
+            n4++;
+        else
+            n6++;
+    }
+    if (n4 > 1)
+        return blame(out, "address", 0, CULVERT_PROFILE_ERROR_INVALID,
+                     _("there is more than one IPv4 address: put the others into ipv4.addresses"));
+    if (n6 > 1)
+        return blame(out, "address", 0, CULVERT_PROFILE_ERROR_INVALID,
+                     _("there is more than one IPv6 address: put the others into ipv6.addresses"));
+    return TRUE;
+}
+
+/* An Ethernet device may get its address from the other side. */
+gboolean culvert_profile_check_complete(const CulvertProfile *profile, CulvertBlame *out)
+{
+    if (profile->addresses->len > 0 || profile->device_type == CULVERT_DEVICE_TAP)
+        return TRUE;
+    return blame(out, "address", 0, CULVERT_PROFILE_ERROR_MISSING,
+                 _("this setting is missing: give this computer's address in the tunnel, like "
+                   "192.0.2.1/24"));
+}

@@ -259,42 +259,14 @@ static gboolean read_secrets(CulvertProfile *profile, NMSettingVpn *setting, GEr
     return TRUE;
 }
 
-/* NetworkManager takes one address a family from a VPN. */
-static gboolean check_addresses(const CulvertProfile *profile, GError **error)
-{
-    guint n4 = 0;
-    guint n6 = 0;
+typedef gboolean (*Rules)(const CulvertProfile *profile, CulvertBlame *blame);
 
-    for (guint i = 0; i < profile->addresses->len; i++) {
-        if (g_array_index(profile->addresses, WgPrefix, i).family == AF_INET)
-            n4++;
-        else
-            n6++;
-    }
-    if (n4 > 1 || n6 > 1)
-        return fail(error, CULVERT_PROFILE_ERROR_INVALID, "address",
-                    _("there is more than one %s address: put the others into %s"),
-                    n4 > 1 ? "IPv4" : "IPv6", n4 > 1 ? "ipv4.addresses" : "ipv6.addresses");
-    return TRUE;
-}
-
-/* Only asked when the connection is about to be used: a profile may be unfinished before. An
- * Ethernet device may get its address from the other side. */
-static gboolean check_has_address(const CulvertProfile *profile, GError **error)
-{
-    if (profile->addresses->len > 0 || profile->device_type == CULVERT_DEVICE_TAP)
-        return TRUE;
-    return fail(error, CULVERT_PROFILE_ERROR_MISSING, "address",
-                _("this setting is missing: give this computer's address in the tunnel, like "
-                  "192.0.2.1/24"));
-}
-
-static gboolean check_rules(const CulvertProfile *profile, GError **error)
+static gboolean check_rules(const CulvertProfile *profile, Rules rules, GError **error)
 {
     g_autofree char *key = NULL;
     CulvertBlame blame;
 
-    if (culvert_profile_check(profile, &blame))
+    if (rules(profile, &blame))
         return TRUE;
     key = blame.option->scope == CULVERT_SCOPE_PEER ? peer_key(blame.option->key, blame.peer)
                                                     : g_strdup(blame.option->key);
@@ -324,10 +296,11 @@ CulvertProfile *culvert_profile_from_setting(NMSettingVpn *setting, gboolean nee
         culvert_profile_add_peer(profile);
 
     if (!read_data(profile, setting, error) || !read_secrets(profile, setting, error) ||
-        !check_addresses(profile, error) || !check_rules(profile, error))
+        !check_rules(profile, culvert_profile_check_addresses, error) ||
+        !check_rules(profile, culvert_profile_check, error))
         return NULL;
-    if (need_secrets &&
-        (!check_has_address(profile, error) || !check_secrets(profile, setting, error)))
+    if (need_secrets && (!check_rules(profile, culvert_profile_check_complete, error) ||
+                         !check_secrets(profile, setting, error)))
         return NULL;
     return g_steal_pointer(&profile);
 }
