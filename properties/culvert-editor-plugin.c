@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * culvert-editor-plugin.c: what libnm loads into nmcli and the desktop's settings to import and
- * export connections. No GTK: editors will be modules of their own.
+ * export connections. No GTK: the editors are modules of their own, see
+ * editor-loader.h.
  *
  * What import leaves out is printed to standard error, a line each: nmcli shows that to the user,
  * a desktop's settings leave it in their log. Import cannot do more: libnm has no word for a
@@ -18,6 +19,7 @@
 #include <gmodule.h>
 #include <libintl.h>
 
+#include "editor-loader.h"
 #include "profile/culvert-import.h"
 
 /* libnm 1.52; earlier ones do not look at this bit. */
@@ -98,17 +100,16 @@ static char *get_suggested_filename(NMVpnEditorPlugin *plugin, NMConnection *con
 
 static NMVpnEditorPluginCapability get_capabilities(NMVpnEditorPlugin *plugin)
 {
+    NMVpnEditorPluginCapability no_editor =
+        culvert_editor_is_installed() ? 0 : NM_VPN_EDITOR_PLUGIN_CAPABILITY_NO_EDITOR;
+
     return NM_VPN_EDITOR_PLUGIN_CAPABILITY_IMPORT | NM_VPN_EDITOR_PLUGIN_CAPABILITY_EXPORT |
-           NM_VPN_EDITOR_PLUGIN_CAPABILITY_IPV6 | NM_VPN_EDITOR_PLUGIN_CAPABILITY_NO_EDITOR;
+           NM_VPN_EDITOR_PLUGIN_CAPABILITY_IPV6 | no_editor;
 }
 
 static NMVpnEditor *get_editor(NMVpnEditorPlugin *plugin, NMConnection *connection, GError **error)
 {
-    g_set_error(error, NM_CONNECTION_ERROR, NM_CONNECTION_ERROR_FAILED,
-                _("There is no editor for connections of the type “%s” yet: import a .conf file, "
-                  "or change the connection with “nmcli connection edit”"),
-                "culvert");
-    return NULL;
+    return culvert_editor_load(connection, error);
 }
 
 static void interface_init(NMVpnEditorPluginInterface *iface)

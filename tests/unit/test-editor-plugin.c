@@ -102,14 +102,51 @@ static void test_name_file(void)
     g_rmdir(folder);
 }
 
+/* Beside a module that was loaded as `path`. */
+static void assert_capabilities(const char *path, guint expected)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(NMVpnEditorPlugin) plugin = nm_vpn_editor_plugin_load(path, SERVICE, &error);
+
+    g_assert_no_error(error);
+    g_assert_cmpuint(nm_vpn_editor_plugin_get_capabilities(plugin), ==, expected);
+}
+
+/* In a process of its own: the copy has the same types. Whether there is an editor is looked up
+ * beside the module, each time. */
 static void test_no_editor(void)
+{
+    g_autofree char *folder = NULL;
+    g_autofree char *copy = NULL;
+    g_autofree char *editor = NULL;
+    g_autofree char *module = NULL;
+    gsize length;
+
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+        g_test_trap_assert_passed();
+        return;
+    }
+    folder = g_dir_make_tmp("culvert-XXXXXX", NULL);
+    copy = g_build_filename(folder, "plugin.so", NULL);
+    editor = g_build_filename(folder, "libnm-vpn-plugin-culvert-editor.so", NULL);
+    g_assert_true(g_file_get_contents(module_path, &module, &length, NULL));
+    g_assert_true(g_file_set_contents(copy, module, length, NULL));
+    assert_capabilities(copy, 1 | 2 | 4 | 8);
+    g_assert_true(g_file_set_contents(editor, "", 0, NULL));
+    assert_capabilities(copy, 1 | 2 | 4);
+    g_unlink(editor);
+    g_unlink(copy);
+    g_rmdir(folder);
+}
+
+/* This program has no toolkit, like nmcli. */
+static void test_no_toolkit(void)
 {
     g_autoptr(NMVpnEditorPlugin) plugin = load();
     g_autoptr(NMConnection) connection = nm_simple_connection_new();
     g_autoptr(GError) error = NULL;
-    guint capabilities = nm_vpn_editor_plugin_get_capabilities(plugin);
 
-    g_assert_cmpuint(capabilities, ==, 1 | 2 | 4 | 8);
     g_assert_null(nm_vpn_editor_plugin_get_editor(plugin, connection, &error));
     g_assert_error(error, NM_CONNECTION_ERROR, NM_CONNECTION_ERROR_FAILED);
     g_assert_nonnull(strstr(error->message, "There is no editor"));
@@ -190,14 +227,18 @@ static void test_symbols(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_assert_cmpint(argc, ==, 2);
-    module_path = argv[1];
+    /* A subprocess gets no arguments. */
+    if (argc > 1)
+        g_setenv("CULVERT_TEST_MODULE", argv[1], TRUE);
+    module_path = g_getenv("CULVERT_TEST_MODULE");
+    g_assert_nonnull(module_path);
     printed = g_string_new(NULL);
     g_test_add_func("/editor-plugin/properties", test_properties);
     g_test_add_func("/editor-plugin/again", test_again);
     g_test_add_func("/editor-plugin/wrong-service", test_wrong_service);
     g_test_add_func("/editor-plugin/name-file", test_name_file);
     g_test_add_func("/editor-plugin/no-editor", test_no_editor);
+    g_test_add_func("/editor-plugin/no-toolkit", test_no_toolkit);
     g_test_add_func("/editor-plugin/import-export", test_import_export);
     g_test_add_func("/editor-plugin/warnings", test_warnings);
     g_test_add_func("/editor-plugin/import-error", test_import_error);
