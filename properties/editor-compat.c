@@ -11,6 +11,11 @@ void culvert_area_set_draw(GtkWidget *area, CulvertDraw draw, gpointer user_data
     gtk_drawing_area_set_draw_func(GTK_DRAWING_AREA(area), draw, user_data, NULL);
 }
 
+void culvert_area_clear_draw(GtkWidget *area, gpointer user_data)
+{
+    gtk_drawing_area_set_draw_func(GTK_DRAWING_AREA(area), NULL, NULL, NULL);
+}
+
 void culvert_area_set_size(GtkWidget *area, int width, int height)
 {
     gtk_drawing_area_set_content_width(GTK_DRAWING_AREA(area), width);
@@ -19,32 +24,26 @@ void culvert_area_set_size(GtkWidget *area, int width, int height)
 
 #else
 
-typedef struct {
-    CulvertDraw draw;
-    gpointer user_data;
-} Drawing;
+#define DRAW_KEY "culvert-draw"
 
-static gboolean on_draw(GtkWidget *area, cairo_t *cairo, gpointer data)
+static gboolean on_draw(GtkWidget *area, cairo_t *cairo, gpointer user_data)
 {
-    const Drawing *drawing = data;
+    CulvertDraw draw = (CulvertDraw) g_object_get_data(G_OBJECT(area), DRAW_KEY);
 
-    drawing->draw(GTK_DRAWING_AREA(area), cairo, gtk_widget_get_allocated_width(area),
-                  gtk_widget_get_allocated_height(area), drawing->user_data);
+    draw(GTK_DRAWING_AREA(area), cairo, gtk_widget_get_allocated_width(area),
+         gtk_widget_get_allocated_height(area), user_data);
     return FALSE;
-}
-
-static void drawing_free(gpointer drawing, GClosure *closure)
-{
-    g_free(drawing);
 }
 
 void culvert_area_set_draw(GtkWidget *area, CulvertDraw draw, gpointer user_data)
 {
-    Drawing *drawing = g_new0(Drawing, 1);
+    g_object_set_data(G_OBJECT(area), DRAW_KEY, (gpointer) draw);
+    g_signal_connect(area, "draw", G_CALLBACK(on_draw), user_data);
+}
 
-    drawing->draw = draw;
-    drawing->user_data = user_data;
-    g_signal_connect_data(area, "draw", G_CALLBACK(on_draw), drawing, drawing_free, 0);
+void culvert_area_clear_draw(GtkWidget *area, gpointer user_data)
+{
+    g_signal_handlers_disconnect_by_data(area, user_data);
 }
 
 void culvert_area_set_size(GtkWidget *area, int width, int height)

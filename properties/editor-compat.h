@@ -184,6 +184,7 @@ static inline void culvert_get_color(GtkWidget *widget, GdkRGBA *color)
 typedef void (*CulvertDraw)(GtkDrawingArea *area, cairo_t *cairo, int width, int height,
                             gpointer user_data);
 void culvert_area_set_draw(GtkWidget *area, CulvertDraw draw, gpointer user_data);
+void culvert_area_clear_draw(GtkWidget *area, gpointer user_data);
 void culvert_area_set_size(GtkWidget *area, int width, int height);
 
 G_END_DECLS

@@ -15,9 +15,10 @@
 #include "editor-compat.h"
 #include "editor-drop.h"
 #include "editor-form.h"
+#include "editor-graph.h"
 #include "editor-loader.h"
 #include "editor-peers.h"
-#include "editor-peers.h"
+#include "editor-qr.h"
 #include "wireguard/wg-crypto.h"
 
 #define CULVERT_TYPE_EDITOR (culvert_editor_get_type())
@@ -30,6 +31,8 @@ struct _CulvertEditor {
     CulvertFormEvents events;
     CulvertEditorForm *form;
     CulvertEditorPeers *peers;
+    CulvertEditorGraph *graph; /* NULL: the connection is a new one */
+    NMConnection *connection;  /* as it was */
     GtkWidget *page;
     guint fill_id;
     char *conf; /* to fill in */
@@ -175,18 +178,31 @@ static void on_show_keys(GtkWidget *check, gpointer user_data)
     culvert_editor_peers_show_keys(self->peers, show);
 }
 
+static void on_qr(GtkButton *button, gpointer user_data)
+{
+    CulvertEditor *self = user_data;
+    g_autoptr(NMConnection) connection = nm_simple_connection_new_clone(self->connection);
+    g_autoptr(GError) error = NULL;
+
+    if (culvert_editor_model_save(self->model, connection, &error))
+        culvert_editor_qr_show(culvert_window_of(self->page), connection);
+    else
+        show_notice(self, error->message);
+}
+
 /* ---- Object --------------------------------------------------------------------------------- */
 
 static void connect_buttons(CulvertEditor *self)
 {
     g_signal_connect(widget(self, "generate"), "clicked", G_CALLBACK(on_generate), self);
     g_signal_connect(widget(self, "copy"), "clicked", G_CALLBACK(on_copy), self);
+    g_signal_connect(widget(self, "qr"), "clicked", G_CALLBACK(on_qr), self);
     g_signal_connect(widget(self, "show-keys"), "toggled", G_CALLBACK(on_show_keys), self);
 }
 
 static void disconnect_buttons(CulvertEditor *self)
 {
-    static const char *const NAMES[] = {"generate", "copy", "show-keys"};
+    static const char *const NAMES[] = {"generate", "copy", "show-keys", "qr"};
 
     for (guint i = 0; i < G_N_ELEMENTS(NAMES); i++)
         g_signal_handlers_disconnect_by_data(widget(self, NAMES[i]), self);
@@ -213,6 +229,9 @@ static void build_page(CulvertEditor *self)
     show_notice(self, NULL);
     refresh(self);
     unfold(self);
+    if (nm_connection_get_uuid(self->connection))
+        self->graph = culvert_editor_graph_new(widget(self, "status-place"),
+                                               nm_connection_get_uuid(self->connection));
 }
 
 static void culvert_editor_dispose(GObject *object)
@@ -224,6 +243,8 @@ static void culvert_editor_dispose(GObject *object)
         disconnect_buttons(self);
         culvert_drop_unwatch_page(self->page, &self->events);
     }
+    g_clear_pointer(&self->graph, culvert_editor_graph_free);
+    g_clear_object(&self->connection);
     g_clear_pointer(&self->peers, culvert_editor_peers_free);
     g_clear_pointer(&self->form, culvert_editor_form_free);
     g_clear_object(&self->page);
@@ -266,6 +287,7 @@ G_MODULE_EXPORT NMVpnEditor *culvert_editor_factory(NMConnection *connection, GE
 {
     CulvertEditor *self = g_object_new(CULVERT_TYPE_EDITOR, NULL);
 
+    self->connection = nm_simple_connection_new_clone(connection);
     culvert_editor_model_load(self->model, connection);
     build_page(self);
     return NM_VPN_EDITOR(self);

@@ -256,7 +256,7 @@ def test_keyboard_alone(host):
         "Gateway", "Gateway’s public key", "Traffic", "Networks", "Your private key", "Generate",
         "Addresses", "DNS", "Preshared key", "Further gateways", "Keepalive (seconds)", "MTU",
         "Listen port", "Firewall mark", "Device type", "Device name"]
-    assert {"Show keys", "Copy", "Advanced", "Further Peers"} <= set(way)
+    assert {"Show keys", "Copy", "Advanced", "Further Peers", "Show as QR Code…"} <= set(way)
 
 
 def test_editors_come_and_go(host):
