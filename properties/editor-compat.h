@@ -11,6 +11,10 @@ G_BEGIN_DECLS
 
 #define CULVERT_RESOURCE "/org/freedesktop/NetworkManager/culvert/"
 
+/* Left and right of the page, in pixels: GNOME Settings has a margin of its own, in line with which
+ * the page is to be; nm-connection-editor has none. */
+#define CULVERT_PAGE_MARGIN (GTK_CHECK_VERSION(4, 0, 0) ? 0 : 12)
+
 #if GTK_CHECK_VERSION(4, 0, 0)
 
 static inline const char *culvert_entry_get_text(GtkWidget *entry)
@@ -74,6 +78,20 @@ static inline GtkWindow *culvert_window_of(GtkWidget *widget)
 static inline void culvert_window_destroy(GtkWindow *window)
 {
     gtk_window_destroy(window);
+}
+
+/* GTK 4.8 gives an expander no name that a screen reader could say. */
+static inline void culvert_name_expander(GtkWidget *expander)
+{
+    GtkWidget *label = gtk_expander_get_label_widget(GTK_EXPANDER(expander));
+
+    gtk_accessible_update_property(GTK_ACCESSIBLE(expander), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                   gtk_label_get_text(GTK_LABEL(label)), -1);
+}
+
+/* What has the keyboard is scrolled into view: a page may be higher than a screen. */
+static inline void culvert_scroll_to_focus(GtkWidget *scrolled, GtkWidget *content)
+{
 }
 
 static inline void culvert_copy(GtkWidget *widget, const char *text)
@@ -159,6 +177,16 @@ static inline GtkWindow *culvert_window_of(GtkWidget *widget)
 static inline void culvert_window_destroy(GtkWindow *window)
 {
     gtk_widget_destroy(GTK_WIDGET(window));
+}
+
+static inline void culvert_name_expander(GtkWidget *expander)
+{
+}
+
+static inline void culvert_scroll_to_focus(GtkWidget *scrolled, GtkWidget *content)
+{
+    gtk_container_set_focus_vadjustment(
+        GTK_CONTAINER(content), gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(scrolled)));
 }
 
 static inline void culvert_copy(GtkWidget *widget, const char *text)

@@ -152,6 +152,15 @@ static char *format_amount(guint64 bytes, double rate)
     return g_strdup_printf(_("%s, now %s/s"), total, per_second);
 }
 
+/* What the graph shows, for those who cannot see it, too. */
+static char *format_scale(const CulvertStatusRate *rates, guint n)
+{
+    g_autofree char *top = g_format_size((guint64) find_top(rates, n));
+
+    return g_strdup_printf(_("Received (filled) and sent (dashed) in the last minute, up to %s/s"),
+                           top);
+}
+
 static void show_facts(CulvertEditorGraph *self, const CulvertStatusNow *now)
 {
     guint n;
@@ -162,7 +171,9 @@ static void show_facts(CulvertEditorGraph *self, const CulvertStatusNow *now)
     g_autofree char *handshake = format_age(now->handshake_age);
     g_autofree char *received = format_amount(now->rx_bytes, rate.rx);
     g_autofree char *sent = format_amount(now->tx_bytes, rate.tx);
+    g_autofree char *scale = format_scale(rates, n);
 
+    set_text(self, "status-scale", scale);
     set_text(self, "status-state", state);
     set_text(self, "status-gateway", gateway);
     set_text(self, "status-handshake", handshake);

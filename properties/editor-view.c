@@ -221,8 +221,13 @@ static void build_page(CulvertEditor *self)
     self->form = culvert_editor_form_new(self->model, CULVERT_RESOURCE "culvert-editor.ui", 0,
                                          &self->events);
     self->page = g_object_ref_sink(widget(self, "page"));
+    gtk_widget_set_margin_start(widget(self, "content"), CULVERT_PAGE_MARGIN);
+    gtk_widget_set_margin_end(widget(self, "content"), CULVERT_PAGE_MARGIN);
+    culvert_scroll_to_focus(self->page, widget(self, "content"));
     self->peers = culvert_editor_peers_new(self->model, widget(self, "peers"),
                                            widget(self, "add-peer"), &self->events);
+    culvert_name_expander(widget(self, "advanced"));
+    culvert_name_expander(widget(self, "further-peers"));
     connect_buttons(self);
     culvert_drop_watch_page(self->page, &self->events);
     culvert_show_all(self->page);

@@ -57,12 +57,14 @@ class Host:
         for root in roots:
             yield from walk(root)
 
-    def field(self, title):
-        """The widget that the label with this text stands for, or that shows the text itself."""
-        for widget in self.widgets():
-            if isinstance(widget, Gtk.Label) and shown(widget) and widget.get_text() == title:
-                if widget.get_mnemonic_widget():
-                    return widget.get_mnemonic_widget()
+    def field(self, title, index=0):
+        """The widget that the label with this text stands for, or that shows the text itself;
+        `index`: of several."""
+        found = [widget.get_mnemonic_widget() for widget in self.widgets()
+                 if isinstance(widget, Gtk.Label) and shown(widget)
+                 and widget.get_text() == title and widget.get_mnemonic_widget()]
+        if found:
+            return found[index]
         for widget in self.widgets():
             if (isinstance(widget, (Gtk.Button, Gtk.CheckButton, Gtk.Expander)) and shown(widget)
                     and (widget.get_label() or "").replace("_", "") == title):
@@ -95,15 +97,12 @@ class Host:
         self.page = self.editor.get_widget()
         self.changes = 0
         self.editor.connect("changed", self.on_changed)
-        scrolled = Gtk.ScrolledWindow()
         if TOOLKIT == "4":
-            scrolled.set_child(self.page)
-            self.window.set_child(scrolled)
+            self.window.set_child(self.page)
         else:
-            scrolled.add(self.page)
             if self.window.get_child():
                 self.window.remove(self.window.get_child())
-            self.window.add(scrolled)
+            self.window.add(self.page)
             self.window.show_all()
         self.window.present()
 
@@ -123,8 +122,8 @@ class Host:
             editor = self.plugin.get_editor(self.connection)
             editor.update_connection(NM.SimpleConnection.new_clone(self.connection))
 
-    def set(self, title, text):
-        widget = self.field(title)
+    def set(self, title, text, index=0):
+        widget = self.field(title, index)
         if isinstance(widget, Gtk.ComboBoxText):
             model = widget.get_model()
             texts = [row[0] for row in model]
@@ -250,6 +249,12 @@ class Host:
         if TOOLKIT == "3":
             return self.page.get_preferred_width()[0]
         return self.page.measure(Gtk.Orientation.HORIZONTAL, -1)[0]
+
+    def height(self):
+        """How high the page wants to be, in pixels."""
+        if TOOLKIT == "3":
+            return self.page.get_preferred_height()[1]
+        return self.page.measure(Gtk.Orientation.VERTICAL, -1)[1]
 
     def screenshot(self, path):
         subprocess.run(["import", "-window", "root", path], check=True)

@@ -26,7 +26,7 @@ SECRETS = {"private-key": PRIVATE, "preshared-key": PRESHARED}
 FIELDS = {
     "Gateway": ("vpn.example:51820", "[2001:db8::1]:51820",
                 ("endpoint", "[2001:db8::1]:51820;192.0.2.1:443")),
-    "Gateway’s public key": (GATEWAY, OTHER, ("public-key", OTHER)),
+    "Public key": (GATEWAY, OTHER, ("public-key", OTHER)),
     "Traffic": ("Only these networks", "All traffic", ("allowed-ips", "0.0.0.0/0;::/0")),
     "Networks": ("10.8.0.0/24, fd08::/64", "10.0.0.0/8", ("allowed-ips", "10.0.0.0/8")),
     "Your private key": (PRIVATE, PRESHARED, ("private-key", PRESHARED)),
@@ -35,7 +35,7 @@ FIELDS = {
     "Preshared key": (PRESHARED, PRIVATE, ("preshared-key", PRIVATE)),
     "Further gateways": ("192.0.2.1:443", "a.example:1, b.example:2",
                          ("endpoint", "vpn.example:51820;a.example:1;b.example:2")),
-    "Keepalive (seconds)": ("25", "15", ("persistent-keepalive", "15")),
+    "Keepalive": ("25", "15", ("persistent-keepalive", "15")),
     "MTU": ("1380", "1400", ("mtu", "1400")),
     "Listen port": ("51821", "51822", ("listen-port", "51822")),
     "Firewall mark": ("0xca6c", "7", ("fwmark", "0x7")),
@@ -91,14 +91,14 @@ def test_each_field(host, title):
 
 @pytest.mark.parametrize("title, text, fault", [
     ("Gateway", "vpn.example", "“vpn.example” has no port"),
-    ("Gateway’s public key", "key", "This is not a key: it has 3 characters"),
+    ("Public key", "key", "This is not a key: it has 3 characters"),
     ("Networks", "10.0.0.0/99", "“10.0.0.0/99” is not an address with a prefix length"),
     ("Your private key", "key", "This is not a key: it has 3 characters"),
     ("Addresses", "127.0.0.1/8", "“127.0.0.1/8” cannot be the address of a computer"),
     ("DNS", "10.8.0.300", "“10.8.0.300” is not the address of a name server"),
     ("Preshared key", "key", "This is not a key: it has 3 characters"),
     ("Further gateways", "x:0", "“x:0” does not end in a port"),
-    ("Keepalive (seconds)", "often", "“often” is not valid"),
+    ("Keepalive", "often", "“often” is not valid"),
     ("MTU", "1", "“1” is not valid"),
     ("Listen port", "99999", "“99999” is not valid"),
     ("Firewall mark", "red", "“red” is not valid"),
@@ -123,7 +123,7 @@ def test_a_new_connection(host):
     assert not [label for label in host.labels() if "missing" in label]
     assert host.save()["error"].startswith("Gateway’s public key: this setting is missing")
     host.set(title="Gateway", text="vpn.example:51820")
-    host.set(title="Gateway’s public key", text=GATEWAY)
+    host.set(title="Public key", text=GATEWAY)
     host.set(title="Networks", text="10.8.0.0/24")
     host.set(title="Addresses", text="10.8.0.2/24")
     host.click(title="Generate")
@@ -180,10 +180,10 @@ def test_peers(host):
     host.click(title="Add Peer")
     assert "Peer 2" in host.labels()
     assert host.save()["error"].startswith("Peer 2, Gateway’s public key: this setting is missing")
-    host.set(title="Public key", text=OTHER)
+    host.set(title="Public key", index=1, text=OTHER)
     saved = host.save()["data"]
     assert saved == DATA | {"peer2-public-key": OTHER}
-    host.set(title="Public key", text=GATEWAY)
+    host.set(title="Public key", index=1, text=GATEWAY)
     assert "An earlier peer has the same key: make them one peer" in host.labels()
     host.click(title="Remove")
     assert "Peer 2" not in host.labels()
@@ -253,8 +253,8 @@ def test_keyboard_alone(host):
     way = host.tab(count=40)
     way = way[:way.index("Gateway", 1)]
     assert [title for title in way if title in FIELDS or title == "Generate"] == [
-        "Gateway", "Gateway’s public key", "Traffic", "Networks", "Your private key", "Generate",
-        "Addresses", "DNS", "Preshared key", "Further gateways", "Keepalive (seconds)", "MTU",
+        "Gateway", "Public key", "Traffic", "Networks", "Your private key", "Generate",
+        "Addresses", "DNS", "Preshared key", "Further gateways", "Keepalive", "MTU",
         "Listen port", "Firewall mark", "Device type", "Device name"]
     assert {"Show keys", "Copy", "Advanced", "Further Peers", "Show as QR Code…"} <= set(way)
 
@@ -283,6 +283,13 @@ def test_screenshots(host, style):
     width = host.width()
     host.style()
     assert width <= 640
+
+
+def test_a_small_screen(host):
+    """GNOME's dialog does not scroll, and 768 pixels have to do for it and a panel: the page does."""
+    load(host)
+    host.settle(milliseconds=50)
+    assert host.height() <= 600
 
 
 def test_symbols(toolkit):
