@@ -31,7 +31,7 @@ fi
 
 unlicensed=$(find src properties data po tests .ci -type f \
     ! -path '*/out/*' ! -path '*/__pycache__/*' ! -name '*.json' ! -path '*/data/*.conf' \
-    ! -path 'tests/*/corpus/*' ! -path 'tests/unit/conf/*' ! -name LINGUAS ! -name '*.pot' \
+    ! -path 'tests/*/corpus/*' ! -path 'tests/unit/conf/*' ! -name LINGUAS ! -name '*.pot' ! -name '*.png' \
     -exec grep -L SPDX-License-Identifier {} +)
 [ -z "$unlicensed" ]
 verdict $? "every file names its licence" "$unlicensed"
