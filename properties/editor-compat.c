@@ -1,10 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * editor-compat.c: how GTK 3 draws, called as in GTK 4.
+ * editor-compat.c: what takes more than a line to be the same in GTK 3 and GTK 4.
  */
 #include "editor-compat.h"
 
 #if GTK_CHECK_VERSION(4, 0, 0)
+
+static gboolean release_icon(GtkWidget *entry, GVariant *arguments, gpointer user_data)
+{
+    g_signal_emit_by_name(entry, "icon-release", GTK_ENTRY_ICON_SECONDARY);
+    return TRUE;
+}
+
+void culvert_entry_add_icon_key(GtkWidget *entry)
+{
+    GtkEventController *controller = gtk_shortcut_controller_new();
+
+    gtk_shortcut_controller_add_shortcut(
+        GTK_SHORTCUT_CONTROLLER(controller),
+        gtk_shortcut_new(gtk_keyval_trigger_new(GDK_KEY_Down, GDK_ALT_MASK),
+                         gtk_callback_action_new(release_icon, NULL, NULL)));
+    gtk_widget_add_controller(entry, controller);
+}
 
 void culvert_area_set_draw(GtkWidget *area, CulvertDraw draw, gpointer user_data)
 {
@@ -23,6 +40,10 @@ void culvert_area_set_size(GtkWidget *area, int width, int height)
 }
 
 #else
+
+void culvert_entry_add_icon_key(GtkWidget *entry)
+{
+}
 
 #define DRAW_KEY "culvert-draw"
 

@@ -11,9 +11,10 @@ G_BEGIN_DECLS
 
 #define CULVERT_RESOURCE "/org/freedesktop/NetworkManager/culvert/"
 
-/* Left and right of the page, in pixels: GNOME Settings has a margin of its own, in line with which
- * the page is to be; nm-connection-editor has none. */
-#define CULVERT_PAGE_MARGIN (GTK_CHECK_VERSION(4, 0, 0) ? 0 : 12)
+/* At the sides of the page, in pixels. GNOME Settings has a margin of its own, in line with which
+ * the page is to begin; at the end is the scroll bar. */
+#define CULVERT_MARGIN_START (GTK_CHECK_VERSION(4, 0, 0) ? 0 : 12)
+#define CULVERT_MARGIN_END   12
 
 #if GTK_CHECK_VERSION(4, 0, 0)
 
@@ -207,6 +208,10 @@ static inline void culvert_get_color(GtkWidget *widget, GdkRGBA *color)
 }
 
 #endif
+
+/* Alt and the down key do in the entry what a click on its icon does. GTK 3 has that in the menu of
+ * the entry. */
+void culvert_entry_add_icon_key(GtkWidget *entry);
 
 /* How a drawing area is drawn: as GTK 4 calls it, in either. */
 typedef void (*CulvertDraw)(GtkDrawingArea *area, cairo_t *cairo, int width, int height,

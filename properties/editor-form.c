@@ -137,6 +137,7 @@ static void bind_secret(CulvertEditorForm *form, Binding *binding)
     nma_utils_setup_password_storage(
         binding->widget, culvert_editor_model_get_flags(form->model, binding->field, form->peer),
         NULL, NULL, binding->field == CULVERT_FIELD_PRESHARED_KEY, FALSE);
+    culvert_entry_add_icon_key(binding->widget);
     g_signal_connect(binding->widget, "notify::secondary-icon-name", G_CALLBACK(on_storage_changed),
                      binding);
 }

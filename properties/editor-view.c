@@ -221,8 +221,8 @@ static void build_page(CulvertEditor *self)
     self->form = culvert_editor_form_new(self->model, CULVERT_RESOURCE "culvert-editor.ui", 0,
                                          &self->events);
     self->page = g_object_ref_sink(widget(self, "page"));
-    gtk_widget_set_margin_start(widget(self, "content"), CULVERT_PAGE_MARGIN);
-    gtk_widget_set_margin_end(widget(self, "content"), CULVERT_PAGE_MARGIN);
+    gtk_widget_set_margin_start(widget(self, "content"), CULVERT_MARGIN_START);
+    gtk_widget_set_margin_end(widget(self, "content"), CULVERT_MARGIN_END);
     culvert_scroll_to_focus(self->page, widget(self, "content"));
     self->peers = culvert_editor_peers_new(self->model, widget(self, "peers"),
                                            widget(self, "add-peer"), &self->events);
