@@ -434,6 +434,7 @@ static gboolean start_threads(CulvertTunnel *self, GError **error)
 
 static void stop_threads(CulvertTunnel *self)
 {
+    wg_device_release(self->device);
     for (guint i = 0; i < self->n_workers; i++)
         tunnel_worker_stop(&self->workers[i]);
 }

@@ -338,7 +338,7 @@ gboolean wg_device_pop(WgDevice *device, WgOutput *output)
         if (!stale)
             return TRUE;
     }
-    wg_transport_flushed(device);
+    wg_device_release(device);
     return FALSE;
 }
 

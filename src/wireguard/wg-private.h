@@ -238,10 +238,6 @@ void wg_timestamp(guint8 last[WG_TIMESTAMP_SIZE], gint64 real_us, guint8 out[WG_
  * [control] */
 void wg_transport_flush(WgPeer *peer, gint64 now);
 
-/* wg_transport_flushed: what was flushed has been sent: whoever waited for that goes on. [control]
- */
-void wg_transport_flushed(WgDevice *device);
-
 /* wg_transport_keepalive: sends an empty packet, or what is staged. [control] */
 void wg_transport_keepalive(WgPeer *peer, gint64 now);
 

@@ -299,7 +299,7 @@ static void set_flushing_locked(WgPeer *peer)
     g_ptr_array_add(peer->device->flushing, wg_peer_ref(peer));
 }
 
-void wg_transport_flushed(WgDevice *device)
+void wg_device_release(WgDevice *device)
 {
     if (device->flushing->len == 0)
         return;

@@ -208,6 +208,10 @@ typedef struct {
  * before the next call: data threads wait for those that they must not overtake. [control] */
 gboolean wg_device_pop(WgDevice *device, WgOutput *output);
 
+/* wg_device_release: lets data threads go on that wait for output to be popped; to be called before
+ * waiting for such a thread's end. [control] */
+void wg_device_release(WgDevice *device);
+
 /* ---- The data path, all [any] --------------------------------------------------------------- */
 
 /* What became of a packet. Everything but OK is expected and counted, never an error message. */

@@ -540,6 +540,43 @@ static void test_packets(Fixture *f, gconstpointer unused)
     close(b);
 }
 
+typedef struct {
+    End *end;
+    int fd;
+} StopWithPacket;
+
+/* The packet is read, and must wait for those that were staged before it, when the tunnel ends. */
+static void stop_with_packet(CulvertTunnel *tunnel, const char *peer, GInetSocketAddress *endpoint,
+                             StopWithPacket *stop)
+{
+    guint8 packet[PACKET_SIZE];
+    CulvertTunnelStats stats;
+    guint64 before;
+
+    culvert_tunnel_get_stats(tunnel, &stats);
+    before = stats.tun_read_packets;
+    make_packet(packet, net_a.addr, net_b.addr, 2);
+    send_packet(stop->fd, culvert_tunnel_get_tun(tunnel), packet);
+    while (stats.tun_read_packets == before) {
+        g_thread_yield();
+        culvert_tunnel_get_stats(tunnel, &stats);
+    }
+    culvert_tunnel_stop(tunnel);
+}
+
+static void test_stop_while_a_packet_waits(Fixture *f, gconstpointer unused)
+{
+    StopWithPacket stop = {&f->a, attach(&f->a)};
+    guint8 packet[PACKET_SIZE];
+
+    make_packet(packet, net_a.addr, net_b.addr, 1);
+    send_packet(stop.fd, culvert_tunnel_get_tun(f->a.tunnel), packet);
+    g_signal_connect(f->a.tunnel, "handshake", G_CALLBACK(stop_with_packet), &stop);
+    dial(&f->a, &f->b, "127.0.0.1");
+    wait_until(f->a.handshakes == 1);
+    close(stop.fd);
+}
+
 /* A packet before there is a session starts the handshake and arrives after it. */
 static void test_packet_first(Fixture *f, gconstpointer unused)
 {
@@ -666,6 +703,7 @@ int main(int argc, char **argv)
     ADD("load/cookies", NULL, test_under_load);
     ADD("packets/both-ways", NULL, test_packets);
     ADD("packets/before-session", NULL, test_packet_first);
+    ADD("stop/while-a-packet-waits", NULL, test_stop_while_a_packet_waits);
     ADD("dial/repeats-with-device", NULL, test_repeats_with_device);
     ADD("device/removed", NULL, test_device_removed);
     ADD("device/life", NULL, test_device_life);
