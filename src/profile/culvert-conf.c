@@ -278,6 +278,7 @@ static gboolean parse_value(Parser *parser, const CulvertOption *option, const c
         return culvert_option_parse_item(option, value, object, fault);
     case CULVERT_TYPE_MARK:
     case CULVERT_TYPE_DEVICE_TYPE:
+    case CULVERT_TYPE_KILL_SWITCH:
     case CULVERT_TYPE_PUBLIC_KEY:
         return culvert_option_parse_item(option, value, object, fault);
     }

@@ -45,6 +45,10 @@ static const CulvertOption OPTIONS[] = {
     {"device-type", "DeviceType", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_DEVICE_TYPE,
      CULVERT_OPTION_EXTENSION, 0, 0, FIELD(CulvertProfile, device_type), 0,
      N_("Whether the device carries IP packets (tun) or Ethernet frames (tap)")},
+    {"kill-switch", "KillSwitch", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_KILL_SWITCH,
+     CULVERT_OPTION_EXTENSION, 0, 0, FIELD(CulvertProfile, kill_switch), 0,
+     N_("Whether traffic outside the tunnel is blocked until you disconnect (yes), except to the "
+        "local network (allow-local)")},
 
     {"public-key", "PublicKey", CULVERT_SCOPE_PEER, CULVERT_TYPE_PUBLIC_KEY,
      CULVERT_OPTION_REQUIRED, 0, 0, FIELD(CulvertProfilePeer, public_key), 0,
@@ -64,7 +68,8 @@ static const CulvertOption OPTIONS[] = {
      N_("Seconds between packets that keep a firewall's door open; 0 or off sends none")},
 };
 
-static const char *const DEVICE_TYPES[] = {"tun", "tap"}; /* by CulvertDeviceType */
+static const char *const DEVICE_TYPES[] = {"tun", "tap"};                /* by CulvertDeviceType */
+static const char *const KILL_SWITCHES[] = {"no", "yes", "allow-local"}; /* by CulvertKillSwitch */
 
 const CulvertOption *culvert_options(guint *n_options)
 {
@@ -149,19 +154,38 @@ static gboolean parse_number(const CulvertOption *option, const char *item, gpoi
     return TRUE;
 }
 
+/* The number of a word, in any case; `n_words` if it is none of them. */
+static guint find_word(const char *const *words, guint n_words, const char *item)
+{
+    guint i = 0;
+
+    while (i < n_words && g_ascii_strcasecmp(item, words[i]) != 0)
+        i++;
+    return i;
+}
+
 static gboolean parse_device_type(const CulvertOption *option, const char *item, gpointer object,
                                   GError **error)
 {
-    g_autofree char *quoted = NULL;
+    guint word = find_word(DEVICE_TYPES, G_N_ELEMENTS(DEVICE_TYPES), item);
+    g_autofree char *quoted = culvert_text_quote(item);
 
-    for (guint i = 0; i < G_N_ELEMENTS(DEVICE_TYPES); i++) {
-        if (g_ascii_strcasecmp(item, DEVICE_TYPES[i]) == 0) {
-            *(CulvertDeviceType *) field(option, object) = i;
-            return TRUE;
-        }
-    }
-    quoted = culvert_text_quote(item);
-    return fault(error, _("“%s” is neither “tun” nor “tap”"), quoted);
+    if (word == G_N_ELEMENTS(DEVICE_TYPES))
+        return fault(error, _("“%s” is neither “tun” nor “tap”"), quoted);
+    *(CulvertDeviceType *) field(option, object) = word;
+    return TRUE;
+}
+
+static gboolean parse_kill_switch(const CulvertOption *option, const char *item, gpointer object,
+                                  GError **error)
+{
+    guint word = find_word(KILL_SWITCHES, G_N_ELEMENTS(KILL_SWITCHES), item);
+    g_autofree char *quoted = culvert_text_quote(item);
+
+    if (word == G_N_ELEMENTS(KILL_SWITCHES))
+        return fault(error, _("“%s” is none of “no”, “yes” and “allow-local”"), quoted);
+    *(CulvertKillSwitch *) field(option, object) = word;
+    return TRUE;
 }
 
 /* ---- Keys ----------------------------------------------------------------------------------- */
@@ -371,6 +395,8 @@ gboolean culvert_option_parse_item(const CulvertOption *option, const char *item
         return parse_number(option, item, object, error);
     case CULVERT_TYPE_DEVICE_TYPE:
         return parse_device_type(option, item, object, error);
+    case CULVERT_TYPE_KILL_SWITCH:
+        return parse_kill_switch(option, item, object, error);
     case CULVERT_TYPE_PUBLIC_KEY:
         return parse_public_key(option, item, object, error);
     case CULVERT_TYPE_SECRET_KEY:
@@ -420,6 +446,7 @@ void culvert_option_reset(const CulvertOption *option, gpointer object)
     case CULVERT_TYPE_NUMBER:
     case CULVERT_TYPE_MARK:
     case CULVERT_TYPE_DEVICE_TYPE:
+    case CULVERT_TYPE_KILL_SWITCH:
     case CULVERT_TYPE_PUBLIC_KEY:
         memset(value, 0, option->size);
         break;
@@ -486,6 +513,10 @@ GPtrArray *culvert_option_format_items(const CulvertOption *option, gconstpointe
         if (*(const CulvertDeviceType *) value != CULVERT_DEVICE_TUN)
             g_ptr_array_add(items, g_strdup(DEVICE_TYPES[*(const CulvertDeviceType *) value]));
         break;
+    case CULVERT_TYPE_KILL_SWITCH:
+        if (*(const CulvertKillSwitch *) value != CULVERT_KILL_SWITCH_NO)
+            g_ptr_array_add(items, g_strdup(KILL_SWITCHES[*(const CulvertKillSwitch *) value]));
+        break;
     case CULVERT_TYPE_PUBLIC_KEY:
         format_public_key(items, value);
         break;
@@ -546,6 +577,8 @@ char *culvert_option_values(const CulvertOption *option)
         return number_values(option);
     case CULVERT_TYPE_DEVICE_TYPE:
         return g_strdup(_("tun or tap"));
+    case CULVERT_TYPE_KILL_SWITCH:
+        return g_strdup(_("no, yes or allow-local"));
     case CULVERT_TYPE_PUBLIC_KEY:
         return g_strdup(_("a key in base64"));
     case CULVERT_TYPE_SECRET_KEY:

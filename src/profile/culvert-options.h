@@ -27,6 +27,7 @@ typedef enum {
     CULVERT_TYPE_NUMBER,      /* 0 (the default), or `min` to `max` */
     CULVERT_TYPE_MARK,        /* the same, written as hexadecimal; "off" is 0 */
     CULVERT_TYPE_DEVICE_TYPE, /* tun or tap */
+    CULVERT_TYPE_KILL_SWITCH, /* no, yes or allow-local */
     CULVERT_TYPE_PUBLIC_KEY,
     CULVERT_TYPE_SECRET_KEY,
     CULVERT_TYPE_ENDPOINT, /* host:port */

@@ -36,6 +36,13 @@ typedef enum {
     CULVERT_DEVICE_TAP,
 } CulvertDeviceType;
 
+/* What a firewall of the connection's own lets out beside the tunnel. */
+typedef enum {
+    CULVERT_KILL_SWITCH_NO,          /* there is none */
+    CULVERT_KILL_SWITCH_YES,         /* nothing */
+    CULVERT_KILL_SWITCH_ALLOW_LOCAL, /* what goes to the local network */
+} CulvertKillSwitch;
+
 /* A domain name or address, and a port, as the user wrote them: "host:port" or "[v6]:port". */
 typedef struct {
     WgKey public_key;
@@ -56,6 +63,7 @@ typedef struct {
     guint16 listen_port; /* 0: any */
     guint32 fwmark;      /* 0: none */
     CulvertDeviceType device_type;
+    CulvertKillSwitch kill_switch;
     GPtrArray *peers; /* of CulvertProfilePeer *, at least one once checked */
 } CulvertProfile;
 

@@ -25,7 +25,9 @@ struct _CulvertConnection {
 
     CulvertProfile *profile;
     char *id;
-    char *ifname; /* NULL: the default */
+    char *ifname;                     /* NULL: the default */
+    CulvertServiceFirewall *firewall; /* or NULL: none */
+    gboolean end_wanted;
 
     CulvertTunnel *tunnel;
     CulvertUapi *uapi; /* or NULL: a connection does without */
@@ -138,6 +140,9 @@ static gboolean open_device(CulvertConnection *self, GError **error)
     if (!tun)
         return FALSE;
     if (!culvert_tun_set_mtu(tun, culvert_service_config_mtu(self->profile), error))
+        return FALSE;
+    if (self->firewall &&
+        !culvert_service_firewall_ready(self->firewall, culvert_tun_get_ifindex(tun), error))
         return FALSE;
     culvert_tunnel_attach(self->tunnel, g_steal_pointer(&tun));
     return TRUE;
@@ -326,6 +331,14 @@ static void make_tunnel(CulvertConnection *self)
     g_signal_connect(self->tunnel, "failed", G_CALLBACK(on_tunnel_failed), self);
 }
 
+/* The kill switch knows the tunnel's datagrams by their mark. */
+static guint32 choose_mark(CulvertConnection *self)
+{
+    guint32 mark = self->firewall ? culvert_service_firewall_mark(self->firewall) : 0;
+
+    return mark ? mark : self->profile->fwmark;
+}
+
 gboolean culvert_connection_start(CulvertConnection *self, GError **error)
 {
     g_autoptr(GPtrArray) warnings = culvert_service_config_warnings(self->profile);
@@ -333,11 +346,12 @@ gboolean culvert_connection_start(CulvertConnection *self, GError **error)
 
     if (!culvert_service_config_check(self->profile, error) || !check_ifname(self->ifname, error))
         return FALSE;
+    if (self->firewall && !culvert_service_firewall_begin(self->firewall, error))
+        return FALSE;
     make_tunnel(self);
     if (!add_peers(self, &local))
         return set_plugin_error(error, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, local);
-    if (!culvert_tunnel_listen(self->tunnel, self->profile->listen_port, self->profile->fwmark,
-                               &local))
+    if (!culvert_tunnel_listen(self->tunnel, self->profile->listen_port, choose_mark(self), &local))
         return set_plugin_error(error, NM_VPN_PLUGIN_ERROR_LAUNCH_FAILED, local);
     g_message("Connecting “%s”: peers: %u, local UDP port: %u", self->id, self->profile->peers->len,
               culvert_tunnel_get_listen_port(self->tunnel));
@@ -388,8 +402,9 @@ static void log_statistics(CulvertConnection *self)
     g_message("Disconnected after %s, received %s, sent %s", duration, received, sent);
 }
 
-void culvert_connection_disconnect(CulvertConnection *self)
+void culvert_connection_disconnect(CulvertConnection *self, gboolean wanted)
 {
+    self->end_wanted = wanted;
     if (self->ready && !self->failure) {
         log_statistics(self);
     } else if (self->tunnel && !self->failure) {
@@ -405,11 +420,18 @@ void culvert_connection_stop(CulvertConnection *self)
     g_clear_handle_id(&self->deadline_id, g_source_remove);
     g_clear_handle_id(&self->failure_id, g_source_remove);
     g_clear_object(&self->uapi);
-    if (!self->tunnel)
-        return;
-    g_signal_handlers_disconnect_by_data(self->tunnel, self);
-    culvert_tunnel_stop(self->tunnel);
-    g_clear_object(&self->tunnel);
+    if (self->tunnel) {
+        g_signal_handlers_disconnect_by_data(self->tunnel, self);
+        culvert_tunnel_stop(self->tunnel);
+        g_clear_object(&self->tunnel);
+    }
+    if (self->firewall)
+        culvert_service_firewall_end(g_steal_pointer(&self->firewall), self->end_wanted);
+}
+
+void culvert_connection_set_firewall(CulvertConnection *self, CulvertServiceFirewall *firewall)
+{
+    self->firewall = firewall;
 }
 
 CulvertTunnel *culvert_connection_get_tunnel(CulvertConnection *self)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "profile/culvert-profile.h"
+#include "service-firewall.h"
 #include "tunnel/culvert-tunnel.h"
 
 G_BEGIN_DECLS
@@ -33,13 +34,18 @@ G_DECLARE_FINAL_TYPE(CulvertConnection, culvert_connection, CULVERT, CONNECTION,
 CulvertConnection *culvert_connection_new(CulvertProfile *profile, const char *id,
                                           const char *ifname, guint timeout);
 
+/* culvert_connection_set_firewall: the firewall to begin with, before the start. Takes `firewall`
+ * (transfer full). */
+void culvert_connection_set_firewall(CulvertConnection *self, CulvertServiceFirewall *firewall);
+
 /* culvert_connection_start: opens the sockets and begins to look for the gateway. Does not block,
  * and creates no device. Errors, in NM_VPN_PLUGIN_ERROR, say which setting is at fault. */
 gboolean culvert_connection_start(CulvertConnection *self, GError **error);
 
-/* culvert_connection_disconnect: because somebody wants it to end: logs what it was good for, or
- * what was tried in vain until now, and stops it. */
-void culvert_connection_disconnect(CulvertConnection *self);
+/* culvert_connection_disconnect: because NetworkManager wants it to end: logs what it was good for,
+ * or what was tried in vain until now, and stops it. `wanted`: because somebody wants it, so that
+ * the kill switch goes, too. */
+void culvert_connection_disconnect(CulvertConnection *self, gboolean wanted);
 
 /* culvert_connection_stop: ends everything and removes the device. Idempotent; the last unref does
  * it, too. */

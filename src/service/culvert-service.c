@@ -15,12 +15,14 @@
 
 #include "culvert-connection.h"
 #include "log/culvert-log.h"
+#include "service-reason.h"
 #include "service-status.h"
 
 struct _CulvertService {
     NMVpnServicePlugin parent;
 
     CulvertConnection *connection; /* the one that runs, or NULL */
+    CulvertReason *reason;         /* why it ends, while it runs */
     CulvertStatus *status;         /* what everybody may know of it */
     guint ask_id;                  /* about to ask for `ask_secret` */
     char *ask_secret;
@@ -47,6 +49,7 @@ static void stop(CulvertService *self)
     culvert_status_unfollow(self->status);
     culvert_connection_stop(self->connection);
     g_clear_object(&self->connection);
+    g_clear_pointer(&self->reason, culvert_reason_free);
 }
 
 /* ---- What the connection reports ------------------------------------------------------------ */
@@ -193,6 +196,11 @@ static gboolean start(CulvertService *self, NMConnection *connection, GError **e
     self->connection = culvert_connection_new(
         profile, get_id(connection), nm_connection_get_interface_name(connection),
         nm_setting_vpn_get_timeout(nm_connection_get_setting_vpn(connection)));
+    culvert_connection_set_firewall(self->connection,
+                                    culvert_service_firewall_new(profile, connection));
+    self->reason =
+        culvert_reason_watch(nm_vpn_service_plugin_get_connection(NM_VPN_SERVICE_PLUGIN(self)),
+                             nm_connection_get_uuid(connection));
     g_signal_connect(self->connection, "ready", G_CALLBACK(on_ready), self);
     g_signal_connect(self->connection, "gateway-changed", G_CALLBACK(on_gateway_changed), self);
     g_signal_connect(self->connection, "failed", G_CALLBACK(on_failed), self);
@@ -276,7 +284,7 @@ static gboolean culvert_service_disconnect(NMVpnServicePlugin *plugin, GError **
     CulvertService *self = CULVERT_SERVICE(plugin);
 
     if (self->connection)
-        culvert_connection_disconnect(self->connection);
+        culvert_connection_disconnect(self->connection, culvert_reason_is_wanted(self->reason));
     stop(self);
     return TRUE;
 }

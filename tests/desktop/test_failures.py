@@ -160,6 +160,7 @@ GOOD = {"address": "10.8.0.2/24", "endpoint": "198.51.2.2:51820", "allowed-ips":
     ("public-key", "bm90IGEga2V5", "not a key"),
     ("peer2-endpoint", "198.51.3.2:51820", "peer2-public-key"),
     ("device-type", "tub", "“tub”"),
+    ("kill-switch", "on", "“on”"),
     ("post-up", "/bin/sh", "post-up"),
     ("dns", "10.8.0.1\n10.8.0.2", "control characters"),
 ])

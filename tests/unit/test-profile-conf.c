@@ -73,6 +73,9 @@ static const Accepted INTERFACE_ACCEPTED[] = {
     {"Table = off\nTable = 7", "Table = 7"},
     {"# Culvert: DeviceType = TAP", "# Culvert: DeviceType = tap"},
     {"# Culvert: DeviceType = tun", NULL},
+    {"# Culvert: KillSwitch = yes", "# Culvert: KillSwitch = yes"},
+    {"# culvert: killswitch = Allow-Local", "# Culvert: KillSwitch = allow-local"},
+    {"# Culvert: KillSwitch = no", NULL},
     {"# Culvert: privatekeyflags = 3", "# Culvert: PrivateKeyFlags = 3"},
     {"# Culvert: PrivateKeyFlags = 0", NULL},
     {"PrivateKey = " PSK, "PrivateKey = " PSK},
@@ -227,6 +230,8 @@ static const Mistake MISTAKES[] = {
     {INTERFACE "Table = -1\n" PEER, 4, "Table: “-1”", INVALID},
     {INTERFACE "Table = 4294967296\n" PEER, 4, "Table: “4294967296”", INVALID},
     {INTERFACE "# Culvert: DeviceType = bridge\n" PEER, 4, "DeviceType: “bridge”", INVALID},
+    {INTERFACE "# Culvert: KillSwitch = on\n" PEER, 4, "KillSwitch: “on” is none of", INVALID},
+    {INTERFACE "KillSwitch = yes\n" PEER, 4, "“KillSwitch” is not a setting of", INVALID},
     {INTERFACE "# Culvert: PrivateKeyFlags = 8\n" PEER, 4, "PrivateKey: the flags", INVALID},
     /* Values of [Peer]. */
     {INTERFACE PEER "PublicKey = " PUBLIC1 "A\n", 6, "PublicKey: this is not a key", INVALID},

@@ -253,6 +253,7 @@ static CulvertConf *random_conf(void)
     if (coin())
         profile->fwmark = g_test_rand_int();
     profile->device_type = coin() ? CULVERT_DEVICE_TAP : CULVERT_DEVICE_TUN;
+    profile->kill_switch = g_test_rand_int_range(0, CULVERT_KILL_SWITCH_ALLOW_LOCAL + 1);
     conf->table = g_test_rand_int_range(-2, 1000);
     if (conf->table == 0)
         conf->table = CULVERT_CONF_TABLE_AUTO;

@@ -149,6 +149,7 @@ static void test_defaults(void)
     g_assert_cmpuint(profile->listen_port, ==, 0);
     g_assert_cmpuint(profile->fwmark, ==, 0);
     g_assert_cmpint(profile->device_type, ==, CULVERT_DEVICE_TUN);
+    g_assert_cmpint(profile->kill_switch, ==, CULVERT_KILL_SWITCH_NO);
     g_assert_cmpuint(profile->dns->len, ==, 0);
     g_assert_cmpuint(peer_at(profile, 0)->keepalive, ==, 0);
     g_assert_cmpuint(peer_at(profile, 0)->endpoints->len, ==, 0);
