@@ -323,6 +323,7 @@ static gboolean set_plugin_error(GError **error, NMVpnPluginError code, GError *
 static void make_tunnel(CulvertConnection *self)
 {
     self->tunnel = culvert_tunnel_new();
+    culvert_tunnel_avoid_loops(self->tunnel);
     g_signal_connect(self->tunnel, "attempt", G_CALLBACK(on_attempt), self);
     g_signal_connect(self->tunnel, "unsent", G_CALLBACK(on_unsent), self);
     g_signal_connect(self->tunnel, "handshake", G_CALLBACK(on_handshake), self);

@@ -58,6 +58,12 @@ gint64 (*tunnel_suspended)(void) = tunnel_time_suspended;
 
 /* ---- Telling the owner ---------------------------------------------------------------------- */
 
+static void update_detours(CulvertTunnel *self)
+{
+    if (self->detours)
+        tunnel_detours_update(self->detours, self);
+}
+
 static void emit_with_endpoint(CulvertTunnel *self, guint signal, const WgOutput *output)
 {
     g_autoptr(GInetSocketAddress) address = tunnel_endpoint_to_address(&output->endpoint);
@@ -72,6 +78,7 @@ void tunnel_announce_attempt(CulvertTunnel *self, const WgKey *public_key, const
 {
     char key[WG_KEY_BASE64_SIZE];
 
+    update_detours(self);
     wg_key_to_base64(public_key, key);
     g_signal_emit(self, signals[SIGNAL_ATTEMPT], 0, key, name, address, error);
 }
@@ -198,6 +205,7 @@ static void drain_output(CulvertTunnel *self)
             session_established(self, &output);
             break;
         case WG_OUTPUT_MOVED:
+            update_detours(self);
             emit_with_endpoint(self, SIGNAL_ENDPOINT_CHANGED, &output);
             break;
         case WG_OUTPUT_SILENT:
@@ -334,6 +342,7 @@ static void culvert_tunnel_finalize(GObject *object)
     culvert_tunnel_stop(self);
     wg_device_free(self->device);
     g_hash_table_unref(self->dialers);
+    g_clear_pointer(&self->detours, tunnel_detours_free);
     g_queue_clear_full(&self->handshakes, g_free);
     pthread_mutex_destroy(&self->handshakes_lock);
     g_source_unref(self->run_source);
@@ -451,6 +460,7 @@ static void set_sockets(CulvertTunnel *self, TunnelSockets *sockets)
     for (guint i = 0; i < self->n_workers; i++) {
         tunnel_sockets_close(&self->workers[i].sockets);
         self->workers[i].sockets = sockets[i];
+        self->workers[i].sockets.detours = self->detours;
     }
 }
 
@@ -555,6 +565,13 @@ void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key, const cha
                          tunnel_dialer_new(self, public_key, endpoints));
 }
 
+void culvert_tunnel_avoid_loops(CulvertTunnel *self)
+{
+    g_return_if_fail(!culvert_tunnel_is_listening(self) && !self->detours);
+
+    self->detours = tunnel_detours_new();
+}
+
 CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GError **error)
 {
     return culvert_tun_open(name, self->n_workers, self->offload, error);
@@ -567,6 +584,7 @@ void culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun)
 
     atomic_store_explicit(&self->tun, tun, memory_order_release);
     follow_mtu(self);
+    update_detours(self);
     log_data_path(self);
     for (guint i = 0; i < self->n_workers; i++)
         tunnel_worker_poke(&self->workers[i]);

@@ -92,6 +92,11 @@ gboolean culvert_tunnel_set_fwmark(CulvertTunnel *self, guint32 fwmark, GError *
 void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key,
                          const char *const *endpoints);
 
+/* culvert_tunnel_avoid_loops: from now on, datagrams to a peer whose route leads into the tunnel
+ * itself leave through the interface of the best other route. For whoever has no other way of
+ * keeping peers out of the tunnel; before listening. */
+void culvert_tunnel_avoid_loops(CulvertTunnel *self);
+
 /* culvert_tunnel_open_device: creates a device as this tunnel wants it, see culvert_tun_open(). */
 CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GError **error);
 

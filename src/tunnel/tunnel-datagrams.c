@@ -47,6 +47,20 @@ static gboolean has_local(const WgEndpoint *endpoint)
     return endpoint->local.in4.s_addr != 0;
 }
 
+/* Through which interface: the kernel chooses router and address for it. */
+static void add_interface(struct msghdr *message, const TunnelRun *run)
+{
+    if (run->endpoint->remote.any.sa_family == AF_INET6) {
+        struct in6_pktinfo info = {.ipi6_ifindex = (unsigned int) run->ifindex};
+
+        add_control(message, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+    } else {
+        struct in_pktinfo info = {.ipi_ifindex = run->ifindex};
+
+        add_control(message, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+    }
+}
+
 /* From where: the address alone, not the interface, so that a change of routes is followed. */
 static void add_local(struct msghdr *message, const WgEndpoint *endpoint)
 {
@@ -87,7 +101,9 @@ static struct msghdr address_message(const TunnelRun *run, gboolean from_local,
     };
 
     memset(control, 0, sizeof *control);
-    if (from_local)
+    if (run->ifindex != 0)
+        add_interface(&message, run);
+    else if (from_local)
         add_local(&message, run->endpoint);
     add_header_fields(&message, run);
     return message;
@@ -196,7 +212,7 @@ static gboolean try_together(TunnelSocket *socket, int fd, const TunnelRun *run)
     return FALSE;
 }
 
-TunnelSent tunnel_send(TunnelSockets *sockets, const TunnelRun *run)
+static TunnelSent send_run(TunnelSockets *sockets, const TunnelRun *run)
 {
     gboolean v6 = run->endpoint->remote.any.sa_family == AF_INET6;
     TunnelSocket *socket = v6 ? &sockets->v6 : &sockets->v4;
@@ -211,6 +227,15 @@ TunnelSent tunnel_send(TunnelSockets *sockets, const TunnelRun *run)
     if (errno == EAGAIN)
         return (TunnelSent){.failed = n, .error = EAGAIN};
     return send_apart(fd, run);
+}
+
+TunnelSent tunnel_send(TunnelSockets *sockets, const TunnelRun *run)
+{
+    TunnelRun detour = *run;
+
+    if (run->ifindex == 0 && sockets->detours)
+        detour.ifindex = tunnel_detours_find(sockets->detours, run->endpoint);
+    return send_run(sockets, &detour);
 }
 
 /* ---- Receiving ------------------------------------------------------------------------------ */

@@ -15,6 +15,8 @@ G_BEGIN_DECLS
 
 /* ---- Sockets (tunnel-sockets.c) ------------------------------------------------------------- */
 
+typedef struct _TunnelDetours TunnelDetours;
+
 /* A UDP socket of one family. */
 typedef struct {
     GSocket *socket; /* NULL: the machine lacks the family */
@@ -31,6 +33,7 @@ typedef struct {
     TunnelSocket v4;
     TunnelSocket v6;
     guint16 port;
+    TunnelDetours *detours; /* for what is sent; NULL: none */
 } TunnelSockets;
 
 /* tunnel_sockets_open: fills `n` pairs of sockets, all on the same port; the kernel gives the
@@ -61,6 +64,7 @@ typedef struct {
     gsize segment;
     guint8 tos;       /* the outer DS field */
     guint8 hop_limit; /* 0: the system's default */
+    int ifindex;      /* to leave through this interface, whatever routes say; 0: as they say */
 } TunnelRun;
 
 /* What a run may hold at the most: UDP_MAX_SEGMENTS of Linux before 6.9, include/linux/udp.h; and
@@ -167,6 +171,25 @@ TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, const WgKey *public_key,
                                 const char *const *endpoints);
 void tunnel_dialer_free(TunnelDialer *dialer); /* stops it */
 
+/* ---- The way out beside the tunnel (tunnel-uplink.c) ----------------------------------------- */
+
+/* tunnel_uplink_find: through which interface a datagram to `to` has to leave so that it does not
+ * come back into the device `tun_ifindex`: 0 if it will not, -1 if there is no other way. */
+int tunnel_uplink_find(const WgEndpoint *to, int tun_ifindex);
+
+/* ---- Detours (tunnel-detours.c) -------------------------------------------------------------- */
+
+/* Which endpoints are to be reached past the machine's routes, which lead into the tunnel. */
+TunnelDetours *tunnel_detours_new(void);
+void tunnel_detours_free(TunnelDetours *detours);
+
+/* tunnel_detours_update: looks at the routes to all peers. Control thread. */
+void tunnel_detours_update(TunnelDetours *detours, CulvertTunnel *tunnel);
+
+/* tunnel_detours_find: the interface through which to send to `endpoint`; 0: as routes say. Any
+ * thread. */
+int tunnel_detours_find(TunnelDetours *detours, const WgEndpoint *endpoint);
+
 /* ---- Routes (tunnel-routes.c) --------------------------------------------------------------- */
 
 typedef struct _TunnelRoutes TunnelRoutes;
@@ -195,12 +218,13 @@ struct _CulvertTunnel {
     WgDevice *device;
     GSource *run_source; /* ready at once when woken */
     GSource *timer_source;
-    int timer_fd;          /* CLOCK_BOOTTIME: GLib's own timers stop during suspend */
-    TunnelRoutes *routes;  /* NULL: not followed */
-    GHashTable *dialers;   /* public key in base64 -> TunnelDialer */
-    gint64 overload_until; /* under load at least until then */
-    gint64 suspended;      /* time asleep since boot, when last looked at */
-    gboolean failed;       /* and the owner has been told */
+    int timer_fd;           /* CLOCK_BOOTTIME: GLib's own timers stop during suspend */
+    TunnelRoutes *routes;   /* NULL: not followed */
+    TunnelDetours *detours; /* NULL: routes are obeyed */
+    GHashTable *dialers;    /* public key in base64 -> TunnelDialer */
+    gint64 overload_until;  /* under load at least until then */
+    gint64 suspended;       /* time asleep since boot, when last looked at */
+    gboolean failed;        /* and the owner has been told */
     gboolean stopped;
 
     guint16 port; /* asked for; 0: any */

@@ -188,3 +188,30 @@ def test_nothing_leaves_from_connect_to_disconnect(network):
         wait_for(lambda: tables(network) == [], "the kill switch to go")
         programs.go_on()
         assert record.clear(start), "the desktop is cut off for good"
+
+
+def test_no_peer_is_looked_for_in_the_tunnel(network):
+    """The tunnel is the default route, and NetworkManager keeps one address out of it; there are
+    two gateways, at two."""
+    conf = network.conf(network.office, allowed_ips=DEFAULT, Address="10.8.0.2/32, fd08::2/128")
+    other = network.conf(network.branch, 6)
+    keys = KeyPair.of(conf.sections[0][1]["PrivateKey"])
+    network.branch.forget_peers()
+    network.branch.add_peer(keys.public, "10.8.0.2/32, fd08::2/128")
+    network.branch.sh("ip route replace 10.8.0.0/24 dev wg0; ip route replace fd08::/64 dev wg0")
+    network.add(conf.peer(**other.sections[1][1]))
+    network.up()
+    for address in (INSIDE[4], INSIDE[6], "10.9.0.1", "fd09::1"):
+        assert network.ping(address)
+    # One of the two has no route of its own.
+    routes = [network.route(network.endpoint(network.office)),
+              network.route(network.endpoint(network.branch, 6))]
+    assert len([route for route in routes if " dev culvert0 " in route]) == 1, routes
+    # Nor do they get lost when they are at another port.
+    for gateway, inside in ((network.office, INSIDE[4]), (network.branch, "10.9.0.1")):
+        gateway.run("wg", "set", "wg0", "listen-port", 51999)
+        try:
+            assert gateway.succeeds("ping", "-c1", "-w10", "10.8.0.2")
+            assert network.ping(inside)
+        finally:
+            gateway.run("wg", "set", "wg0", "listen-port", 51820)

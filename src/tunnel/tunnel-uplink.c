@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tunnel-uplink.c: the way to a peer beside the tunnel, and when it becomes another one.
+ *
+ * The tunnel may be the machine's default route, and NetworkManager keeps an exception from it for
+ * one address alone. What looks for the peer at another one has to leave through the interface
+ * that the default route would be of without the tunnel. The kernel cannot be asked that question,
+ * so we read its routes: those of the tables every packet looks into; whoever has rules for others
+ * has a firewall mark, too.
+ */
+#include "config.h"
+
+#include "tunnel-private.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/* The kernel never sends more than this at once (rtnetlink.c, NLMSG_GOODSIZE). */
+#define MESSAGE_MAX 32768
+
+/* The kernel answers at once; this is for the case that it does not. */
+#define ANSWER_SECONDS 1
+
+#define ADDRESS_MAX 16
+
+/* A route to an address. */
+typedef struct {
+    int ifindex; /* 0: there is none */
+    int length;  /* of its prefix */
+    guint32 metric;
+    guint8 next_hop[ADDRESS_MAX];
+} Route;
+
+/* The best routes to an address, with and without the tunnel. */
+typedef struct {
+    int family;
+    guint8 address[ADDRESS_MAX];
+    int tun_ifindex;
+    Route best;
+    Route beside;
+} Search;
+
+typedef union {
+    struct nlmsghdr header;
+    guint8 bytes[MESSAGE_MAX];
+} Buffer;
+
+/* ---- Reading routes ------------------------------------------------------------------------- */
+
+static gboolean covers(const guint8 *prefix, guint length, const guint8 *address)
+{
+    guint whole = length / 8;
+    guint8 mask = (guint8) (0xff00 >> length % 8);
+
+    return memcmp(prefix, address, whole) == 0 &&
+           (length % 8 == 0 || ((prefix[whole] ^ address[whole]) & mask) == 0);
+}
+
+static gboolean is_better(const Route *a, const Route *b)
+{
+    if (b->ifindex == 0 || a->length != b->length)
+        return b->ifindex == 0 || a->length > b->length;
+    return a->metric < b->metric;
+}
+
+static void copy_address(guint8 out[ADDRESS_MAX], const struct rtattr *attribute)
+{
+    memcpy(out, RTA_DATA(attribute), MIN(RTA_PAYLOAD(attribute), ADDRESS_MAX));
+}
+
+/* The first of several ways; they are for one default route that is shared. */
+static void read_multipath(Route *route, struct rtattr *attribute)
+{
+    struct rtnexthop *hop = RTA_DATA(attribute);
+    int len;
+
+    if (RTA_PAYLOAD(attribute) < sizeof *hop)
+        return;
+    route->ifindex = hop->rtnh_ifindex;
+    len = MIN((int) RTA_PAYLOAD(attribute), hop->rtnh_len) - (int) sizeof *hop;
+    for (struct rtattr *a = RTNH_DATA(hop); RTA_OK(a, len); a = RTA_NEXT(a, len)) {
+        if (a->rta_type == RTA_GATEWAY)
+            copy_address(route->next_hop, a);
+    }
+}
+
+static guint32 read_number(const struct rtattr *attribute)
+{
+    guint32 number = 0;
+
+    memcpy(&number, RTA_DATA(attribute), MIN(RTA_PAYLOAD(attribute), sizeof number));
+    return number;
+}
+
+static void read_route(Search *search, const struct nlmsghdr *header)
+{
+    const struct rtmsg *message = NLMSG_DATA(header);
+    int len = (int) RTM_PAYLOAD(header);
+    Route route = {.length = message->rtm_dst_len};
+    guint8 prefix[ADDRESS_MAX] = {0};
+    guint32 table = message->rtm_table;
+
+    for (struct rtattr *a = RTM_RTA(message); RTA_OK(a, len); a = RTA_NEXT(a, len)) {
+        if (a->rta_type == RTA_DST)
+            copy_address(prefix, a);
+        else if (a->rta_type == RTA_GATEWAY)
+            copy_address(route.next_hop, a);
+        else if (a->rta_type == RTA_OIF)
+            route.ifindex = (int) read_number(a);
+        else if (a->rta_type == RTA_PRIORITY)
+            route.metric = read_number(a);
+        else if (a->rta_type == RTA_TABLE)
+            table = read_number(a);
+        else if (a->rta_type == RTA_MULTIPATH)
+            read_multipath(&route, a);
+    }
+    if ((message->rtm_type != RTN_UNICAST && message->rtm_type != RTN_LOCAL) ||
+        message->rtm_flags & RTM_F_CLONED || table < RT_TABLE_DEFAULT || route.ifindex == 0 ||
+        table > RT_TABLE_LOCAL || !covers(prefix, (guint) route.length, search->address))
+        return;
+    if (is_better(&route, &search->best))
+        search->best = route;
+    if (route.ifindex != search->tun_ifindex && is_better(&route, &search->beside))
+        search->beside = route;
+}
+
+static int open_netlink(guint32 groups)
+{
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
+    struct timeval patience = {.tv_sec = ANSWER_SECONDS};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+    if (fd >= 0 && bind(fd, (struct sockaddr *) &address, sizeof address) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static gboolean ask_for_all(int fd, int family)
+{
+    struct {
+        struct nlmsghdr header;
+        struct rtmsg route;
+    } question = {
+        .header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)),
+                   .nlmsg_type = RTM_GETROUTE,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+        .route = {.rtm_family = (unsigned char) family},
+    };
+
+    return send(fd, &question, question.header.nlmsg_len, 0) >= 0;
+}
+
+/* FALSE: that was the last of them. */
+static gboolean read_some(int fd, Search *search)
+{
+    Buffer buffer;
+    gssize n;
+    int len;
+
+    do
+        n = recv(fd, &buffer, sizeof buffer, 0);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return FALSE;
+    len = (int) n;
+    for (struct nlmsghdr *header = &buffer.header; NLMSG_OK(header, len);
+         header = NLMSG_NEXT(header, len)) {
+        if (header->nlmsg_type != RTM_NEWROUTE)
+            return FALSE;
+        read_route(search, header);
+    }
+    return TRUE;
+}
+
+static void search_routes(Search *search)
+{
+    int fd = open_netlink(0);
+
+    if (fd < 0)
+        return;
+    if (ask_for_all(fd, search->family)) {
+        while (read_some(fd, search))
+            continue;
+    }
+    close(fd);
+}
+
+static void copy_destination(Search *search, const WgEndpoint *to)
+{
+    if (search->family == AF_INET6)
+        memcpy(search->address, &to->remote.in6.sin6_addr, 16);
+    else
+        memcpy(search->address, &to->remote.in4.sin_addr, 4);
+}
+
+int tunnel_uplink_find(const WgEndpoint *to, int tun_ifindex)
+{
+    Search search = {.family = to->remote.any.sa_family, .tun_ifindex = tun_ifindex};
+
+    copy_destination(&search, to);
+    search_routes(&search);
+    if (search.best.ifindex != tun_ifindex)
+        return 0;
+    return search.beside.ifindex == 0 ? -1 : search.beside.ifindex;
+}
