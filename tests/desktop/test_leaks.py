@@ -15,7 +15,7 @@ import pytest
 
 import lab
 from conftest import INSIDE
-from lab import Conf, KeyPair, wait_for
+from lab import KeyPair, wait_for
 
 DEFAULT = "0.0.0.0/0, ::/0"
 CHATTER = os.path.join(os.path.dirname(lab.__file__), "chatter.py")
@@ -123,11 +123,9 @@ def no_table_left(network):
 
 
 def add_switch(network, kill_switch="yes", persistent=True, name="office", **kwargs):
-    conf = network.conf(network.office, allowed_ips=DEFAULT, **kwargs)
-    network.add(conf, name)
+    network.add(network.conf(network.office, allowed_ips=DEFAULT, **kwargs), name)
     network.desktop.nmcli("connection", "modify", name, "+vpn.data", f"kill-switch={kill_switch}",
                           "vpn.persistent", "yes" if persistent else "no")
-    return conf
 
 
 def kill_service(network):
@@ -215,3 +213,187 @@ def test_no_peer_is_looked_for_in_the_tunnel(network):
             assert network.ping(inside)
         finally:
             gateway.run("wg", "set", "wg0", "listen-port", 51820)
+
+
+def test_strangers_do_not_reach_the_tunnels_addresses(network):
+    """CVE-2019-14899: whoever is on the desktop's network asks for the tunnel's addresses there,
+    and learns from an answer that they exist, and what is connected."""
+    network.add(network.conf(network.office, DNS="10.8.0.1"))
+    network.desktop.nmcli("connection", "modify", "office", "+ipv4.addresses", "10.8.0.77/32")
+    network.up()
+    assert tables(network) == [TUNNEL]
+    inside = {"10.8.0.2": "192.0.2.2", "10.8.0.77": "192.0.2.2", "fd08::2": "2001:db8:1::2"}
+    for address, way in inside.items():
+        network.router.run("ip", "route", "add", address, "via", way)
+    try:
+        for address, way in inside.items():
+            assert network.router.succeeds("ping", "-c1", "-w5", way)
+            assert not network.router.succeeds("ping", "-c1", "-w1", address)
+            # From inside the tunnel, and from the desktop itself, they are there.
+            assert network.desktop.succeeds("ping", "-c1", "-w5", address)
+        for address in ("10.8.0.2", "fd08::2"):
+            assert network.office.succeeds("ping", "-c1", "-w5", address)
+    finally:
+        for address in inside:
+            network.router.run("ip", "route", "del", address)
+    network.down()
+    wait_for(lambda: tables(network) == [], "the table to go")
+
+
+def test_rogue_route_pulls_nothing_out_of_the_tunnel(network):
+    """TunnelVision, CVE-2024-3661: the network's DHCP server hands out a route that is better than
+    the tunnel's. What takes it is blocked, not sent; the rest goes on."""
+    add_switch(network)
+    network.office.run("ip", "address", "add", "203.0.113.77/32", "dev", "lo")
+    network.up()
+    with recording(network) as record:
+        assert network.ping(INSIDE[4]) and network.ping("203.0.113.77")
+        network.desktop.run("ip", "route", "add", f"{INSIDE[4]}/32", "via", "192.0.2.1", "dev",
+                            "wan0")
+        try:
+            assert " dev wan0 " in network.route(INSIDE[4])
+            refused = network.desktop.run("ping", "-c1", "-w2", INSIDE[4], check=False)
+            assert "Packet filtered" in refused.stdout  # told at once
+            assert network.ping("203.0.113.77")
+            assert record.clear() == []
+        finally:
+            network.desktop.run("ip", "route", "del", f"{INSIDE[4]}/32")
+            network.office.run("ip", "address", "del", "203.0.113.77/32", "dev", "lo")
+
+
+def test_gateways_address_is_for_the_tunnel_alone(network):
+    """TunnelCrack, ServerIP, CVE-2023-36673: there has to be a route past the tunnel to the
+    gateway, and other programs' packets would take it."""
+    add_switch(network)
+    network.up()
+    with recording(network) as record:
+        outside = network.endpoint(network.office)
+        assert " dev wan0 " in network.route(outside)
+        assert not network.ping(outside, deadline=2)
+        network.desktop.sh(f"echo clear > /dev/udp/{outside}/51820 || true")
+        assert network.ping(INSIDE[4])
+        assert record.clear() == []
+
+
+@pytest.mark.parametrize("kill_switch", ["yes", "allow-local"])
+def test_local_network(network, kill_switch):
+    """A printer with a private address, and one that the network claims, but that others own."""
+    network.router.sh("ip address add 192.168.7.1/24 dev wan0")
+    network.desktop.nmcli("connection", "modify", "uplink-wan0", "+ipv4.addresses",
+                          "192.168.7.2/24")
+    try:
+        network.desktop.nmcli("--wait", 20, "connection", "up", "uplink-wan0")
+        add_switch(network, kill_switch)
+        network.up()
+        assert network.ping("192.168.7.1", deadline=2) == (kill_switch == "allow-local")
+        assert not network.ping("192.0.2.1", deadline=2)
+        assert network.ping(INSIDE[4])
+    finally:
+        network.down()
+        network.desktop.nmcli("connection", "modify", "uplink-wan0", "-ipv4.addresses",
+                              "192.168.7.2/24")
+        network.desktop.nmcli("--wait", 20, "connection", "up", "uplink-wan0")
+        network.router.run("ip", "address", "del", "192.168.7.1/24", "dev", "wan0")
+
+
+def test_private_network_behind_the_tunnel_is_not_the_local_one(network):
+    """The service is killed, the routes are gone: 10.8.0.1 would be whoever has it here."""
+    network.add(network.conf(network.office))
+    network.desktop.nmcli("connection", "modify", "office", "+vpn.data", "kill-switch=allow-local")
+    network.up()
+    assert network.ping("10.8.0.1")
+    with recording(network) as record:
+        kill_service(network)
+        assert " dev wan0 " in network.route("10.8.0.1")
+        assert not network.ping("10.8.0.1", deadline=2)
+        assert not network.ping("fd08::1", deadline=2)
+        assert record.clear() == []
+        assert not network.ping("10.77.0.1", deadline=1)
+        assert len(record.clear()) >= 1  # no allowed IP: as local as any
+
+
+def test_stale_kill_switch_goes_with_the_next_connection(network):
+    add_switch(network)
+    network.add(network.conf(network.branch), "branch")
+    network.up()
+    kill_service(network)
+    assert tables(network) == [SWITCH]
+    assert not network.ping("192.0.2.1", deadline=1)
+    network.up("branch")
+    assert tables(network) == [TUNNEL]
+    assert network.ping("192.0.2.1") and network.ping("10.9.0.1")
+    assert "left by another connection" in network.journal()
+
+
+def test_kill_switch_of_a_connection_that_runs_is_not_stale(network):
+    for gateway, name in ((network.office, "office"), (network.branch, "branch")):
+        network.add(network.conf(gateway), name)
+        network.desktop.nmcli("connection", "modify", name, "+vpn.data", "kill-switch=yes")
+        network.up(name)
+    assert tables(network) == [SWITCH, SWITCH, TUNNEL, TUNNEL]
+    assert network.ping("10.8.0.1") and network.ping("10.9.0.1")
+    network.down("branch")
+    wait_for(lambda: tables(network) == [SWITCH, TUNNEL], "one kill switch to go")
+
+
+def test_attempt_that_fails_leaves_things_as_they_were(network):
+    add_switch(network)
+    network.desktop.nmcli("connection", "modify", "office", "vpn.timeout", "5")
+    network.office.forget_peers()
+    network.up(check=False)
+    assert network.desktop.active() == [] and tables(network) == []
+    assert network.ping("192.0.2.1")
+
+
+def test_attempt_that_fails_does_not_open_what_was_shut(network):
+    add_switch(network)
+    network.desktop.nmcli("connection", "modify", "office", "vpn.timeout", "5")
+    network.up()
+    network.office.forget_peers()
+    kill_service(network)
+    network.up(check=False)
+    assert network.desktop.active() == [] and tables(network) == [SWITCH]
+    assert not network.ping("192.0.2.1", deadline=1)
+    assert "The kill switch of “office” stays" in network.journal()
+
+
+def test_uplink_that_goes_does_not_open_it(network):
+    """Without vpn.persistent NetworkManager ends the VPN when its uplink goes."""
+    add_switch(network, persistent=False)
+    network.up()
+    network.desktop.nmcli("--wait", 20, "connection", "down", "uplink-wan0")
+    wait_for(lambda: not network.desktop.active(), "the VPN to end")
+    wait_for(lambda: not network.desktop.pids("nm-culvert-service"), "the service to end", 20)
+    with recording(network) as record:
+        network.desktop.nmcli("--wait", 20, "connection", "up", "uplink-wan0")
+        assert tables(network) == [SWITCH]
+        assert not network.ping(INSIDE[4], deadline=1)
+        assert not network.ping("192.0.2.1", deadline=1)
+        assert record.clear() == []
+    network.up()
+    network.down()
+    wait_for(lambda: tables(network) == [], "the kill switch to go")
+
+
+def test_profile_that_is_deleted_opens_it(network):
+    add_switch(network)
+    network.up()
+    network.desktop.nmcli("connection", "delete", "office")
+    wait_for(lambda: tables(network) == [], "the kill switch to go")
+
+
+def test_name_of_the_gateway_is_resolved_past_it(network):
+    """What the system asks its own name server until a gateway answers, and nothing after that."""
+    add_switch(network, endpoint="gateway.example:51820")
+    network.up()
+    kill_service(network)
+    with recording(network) as record:
+        network.up()
+        start = record.first_tunnelled()
+        asked = record.clear()
+        assert asked and all(" gateway.example" in line for _when, line in asked), asked
+        network.desktop.run("getent", "ahostsv4", "clear.example", check=False)
+        with chatter(network, "192.0.2.1", "2001:db8:1::1") as programs:
+            programs.go_on()
+        assert record.clear(start) == []
+        assert network.ping(INSIDE[4])
