@@ -375,6 +375,25 @@ def test_uplink_that_goes_does_not_open_it(network):
     wait_for(lambda: tables(network) == [], "the kill switch to go")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_end_of_networkmanager_does_not_open_it(network, number):
+    add_switch(network)
+    network.up()
+    with recording(network) as record:
+        with network.desktop.without_manager(number):
+            wait_for(lambda: not network.desktop.pids("nm-culvert-service"), "the service to end")
+            assert tables(network) == [SWITCH]
+            assert " dev wan0 " in network.route(INSIDE[4])
+            assert not network.ping(INSIDE[4], deadline=1)
+        assert not network.ping("192.0.2.1", deadline=1)
+        assert record.clear() == []
+    # The routes to the gateway, which nobody took away, go with the uplink.
+    network.desktop.nmcli("--wait", 20, "connection", "up", "uplink-wan0")
+    network.up()
+    network.down()
+    wait_for(lambda: tables(network) == [], "the kill switch to go")
+
+
 def test_profile_that_is_deleted_opens_it(network):
     add_switch(network)
     network.up()

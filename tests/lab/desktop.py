@@ -6,7 +6,9 @@ Culvert (the folder of a staged `meson install`) is at its real paths.
 which tells NetworkManager that it is in a container and need not wait for udev.
 """
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -126,6 +128,17 @@ class Desktop(Host):
             self.sh(f"ip address flush dev {interface}; ip link set {interface} down")
         self.sh("rm -rf /run/NetworkManager/*; : > /etc/resolv.conf")
         self._start_manager()
+
+    @contextlib.contextmanager
+    def without_manager(self, number=signal.SIGTERM):
+        """Ends NetworkManager by a signal, and starts it again afterwards."""
+        for pid in self.pids("NetworkManager"):
+            os.kill(pid, number)
+        self._manager.wait()
+        try:
+            yield
+        finally:
+            self._start_manager()
 
     def _up(self, interface, addresses, routers):
         argv = ["connection", "add", "type", "ethernet", "ifname", interface,
