@@ -12,9 +12,9 @@
 #define PREFIX        "nm-culvert-"
 #define TUNNEL_SUFFIX "-tunnel"
 
-/* Accounts below this are the system's, such as its resolver's (SYS_UID_MAX of login.defs(5),
- * systemd's SYSTEM_UID_MAX). */
-#define FIRST_USER 1000
+/* The system's accounts, such as its resolver's (SYS_UID_MAX of login.defs(5), systemd's
+ * SYSTEM_UID_MAX), and “nobody”, as whom NetworkManager's dnsmasq may run. */
+#define SYSTEM_USERS "{ 0-999, 65534 }"
 
 /* Programs are told at once, rather than left to wait. */
 #define REFUSE "reject with icmpx admin-prohibited"
@@ -87,10 +87,8 @@ static void append_output(GString *text, const CulvertFirewallSwitch *rules)
     g_string_append_printf(text, "    meta mark 0x%x meta l4proto udp accept\n", rules->mark);
     g_string_append(text, LINK_RULES);
     if (rules->names)
-        g_string_append_printf(text,
-                               "    meta skuid < %u meta l4proto { tcp, udp } th dport { 53, 853 } "
-                               "accept\n",
-                               FIRST_USER);
+        g_string_append(text, "    meta skuid " SYSTEM_USERS
+                              " meta l4proto { tcp, udp } th dport { 53, 853 } accept\n");
     append_local(text, rules, REFUSE);
     g_string_append(text, "    counter " REFUSE "\n"
                           "  }\n");

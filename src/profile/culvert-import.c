@@ -27,6 +27,10 @@
 /* For NetworkManager, the search domain that routes all look-ups to a connection's servers. */
 #define ALL_DOMAINS "~"
 
+/* Below zero: servers of connections with a greater priority are not asked at all
+ * (nm-settings-nmcli(5)). */
+#define ONLY_THESE_SERVERS (-50)
+
 static const int FAMILIES[] = {AF_INET, AF_INET6};
 
 /* ---- From a .conf --------------------------------------------------------------------------- */
@@ -75,6 +79,15 @@ static void set_table(NMSettingIPConfig *setting, gint64 table)
         g_object_set(setting, NM_SETTING_IP_CONFIG_ROUTE_TABLE, (guint) table, NULL);
 }
 
+/* With servers of its own, and all traffic in the tunnel, no query should leave beside it, also not
+ * when the tunnel's servers are slow to answer. */
+static gboolean has_all_queries(const CulvertConf *conf)
+{
+    return conf->profile->dns->len > 0 && conf->table != CULVERT_CONF_TABLE_OFF &&
+           (culvert_profile_has_default_route(conf->profile, AF_INET) ||
+            culvert_profile_has_default_route(conf->profile, AF_INET6));
+}
+
 /* With no address at all both families stay on: the user will add one to either. */
 static void add_ip_setting(NMConnection *connection, const CulvertConf *conf, int family)
 {
@@ -93,6 +106,8 @@ static void add_ip_setting(NMConnection *connection, const CulvertConf *conf, in
     set_table(setting, conf->table);
     if (has_server(conf->profile, family) && conf->profile->search->len == 0)
         nm_setting_ip_config_add_dns_search(setting, ALL_DOMAINS);
+    if (has_all_queries(conf))
+        g_object_set(setting, NM_SETTING_IP_CONFIG_DNS_PRIORITY, ONLY_THESE_SERVERS, NULL);
 }
 
 NMConnection *culvert_import_conf(const CulvertConf *conf, const char *id, GError **error)

@@ -59,19 +59,31 @@ CulvertProfilePeer *culvert_profile_add_peer(CulvertProfile *profile)
     return peer;
 }
 
+/* Which of a family's addresses, as bits: its lower and its upper half. */
+static guint covered_halves(const WgPrefix *prefix)
+{
+    if (prefix->length == 0)
+        return 3;
+    if (prefix->length > 1)
+        return 0;
+    return prefix->addr[0] & 0x80 ? 2 : 1;
+}
+
 gboolean culvert_profile_has_default_route(const CulvertProfile *profile, int family)
 {
+    guint covered = 0;
+
     for (guint i = 0; i < profile->peers->len; i++) {
         const CulvertProfilePeer *peer = g_ptr_array_index(profile->peers, i);
 
         for (guint j = 0; j < peer->allowed_ips->len; j++) {
             const WgPrefix *prefix = &g_array_index(peer->allowed_ips, WgPrefix, j);
 
-            if (prefix->family == family && prefix->length == 0)
-                return TRUE;
+            if (prefix->family == family)
+                covered |= covered_halves(prefix);
         }
     }
-    return FALSE;
+    return covered == 3;
 }
 
 gboolean culvert_profile_has_address(const CulvertProfile *profile, int family)

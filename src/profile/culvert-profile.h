@@ -103,7 +103,8 @@ GPtrArray *culvert_profile_list_secrets(NMSettingVpn *setting);
  * (transfer full) */
 char *culvert_profile_missing_secret(NMSettingVpn *setting);
 
-/* culvert_profile_has_default_route: whether some peer's allowed IPs contain 0.0.0.0/0 or ::/0. */
+/* culvert_profile_has_default_route: whether the peers' allowed IPs cover the whole family: by
+ * 0.0.0.0/0 or ::/0, or by both halves of it. */
 gboolean culvert_profile_has_default_route(const CulvertProfile *profile, int family);
 
 G_END_DECLS

@@ -92,24 +92,6 @@ static GArray *list_routes(const CulvertProfile *profile, int family, GInetAddre
     return routes;
 }
 
-/* Whether the allowed IPs cover the whole family: by a /0, or by both halves of it. */
-static gboolean is_default_route(const CulvertProfile *profile, int family)
-{
-    g_autoptr(GArray) list = list_allowed_ips(profile, family);
-    gboolean low = FALSE;
-    gboolean high = FALSE;
-
-    if (culvert_profile_has_default_route(profile, family))
-        return TRUE;
-    for (guint i = 0; i < list->len; i++) {
-        const WgPrefix *prefix = &g_array_index(list, WgPrefix, i);
-
-        low |= prefix->length == 1 && !(prefix->addr[0] & 0x80);
-        high |= prefix->length == 1 && (prefix->addr[0] & 0x80);
-    }
-    return low && high;
-}
-
 /* The profile's DNS servers of that family. */
 static GPtrArray *list_dns(const CulvertProfile *profile, int family)
 {
@@ -257,7 +239,7 @@ static GVariant *build_family(const CulvertProfile *profile, int family, GInetAd
     if (routes)
         g_variant_dict_insert_value(&dict, NM_VPN_PLUGIN_IP4_CONFIG_ROUTES, routes);
     g_variant_dict_insert(&dict, NM_VPN_PLUGIN_IP4_CONFIG_NEVER_DEFAULT, "b",
-                          !is_default_route(profile, family));
+                          !culvert_profile_has_default_route(profile, family));
     return g_variant_ref_sink(g_variant_dict_end(&dict));
 }
 
@@ -291,7 +273,7 @@ char *culvert_service_config_describe(const CulvertProfile *profile, int family,
     line = g_string_new(family == AF_INET ? "IPv4: address " : "IPv6: address ");
     text = prefix_to_string(address);
     g_string_append(line, text);
-    if (is_default_route(profile, family))
+    if (culvert_profile_has_default_route(profile, family))
         g_string_append(line, "; default route");
     for (guint i = 0; i < routes->len; i++) {
         g_autofree char *route = prefix_to_string(&g_array_index(routes, WgPrefix, i));

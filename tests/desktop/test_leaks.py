@@ -416,3 +416,61 @@ def test_name_of_the_gateway_is_resolved_past_it(network):
             programs.go_on()
         assert record.clear(start) == []
         assert network.ping(INSIDE[4])
+
+
+# ---- Names
+
+
+@contextlib.contextmanager
+def resolving(network, how):
+    """Meanwhile NetworkManager's `dns` is another one."""
+    network.desktop.run("mkdir", "-p", "/etc/NetworkManager/conf.d")
+    network.desktop.write("/etc/NetworkManager/conf.d/dns.conf", f"[main]\ndns={how}\n")
+    network.desktop.nmcli("general", "reload", "conf")
+    try:
+        yield
+    finally:
+        network.down()
+        network.desktop.run("rm", "/etc/NetworkManager/conf.d/dns.conf")
+        network.desktop.nmcli("general", "reload", "conf")
+        wait_for(lambda: "127.0.0.1" not in network.desktop.read("/etc/resolv.conf"),
+                 "resolv.conf to be as before")
+
+
+def look_up(network, name):
+    return network.desktop.run("getent", "ahostsv4", name, check=False).stdout
+
+
+@pytest.mark.parametrize("how", ["default", "dnsmasq"])
+@pytest.mark.parametrize("domain", ["", ", office.example"])
+def test_full_tunnel_asks_the_tunnels_servers_alone(network, how, domain):
+    """Also for names that those do not know, and when those do not answer: without the kill switch,
+    as queries to the uplink's server have a way."""
+    network.add(network.conf(network.office, allowed_ips=DEFAULT, DNS="10.8.0.1" + domain))
+    with resolving(network, how):
+        network.up()
+        wait_for(lambda: INSIDE[4] in look_up(network, "intranet.office.example"), "names", 20)
+        with recording(network) as record:
+            assert INSIDE[4] in look_up(network, "intranet.office.example")
+            assert look_up(network, "gateway.example") == ""
+            with network.router_drops("udp dport 51820"):
+                assert look_up(network, "unheard.example") == ""
+            assert record.clear() == []
+    asked = network.office.log("dns")
+    assert "gateway.example" in asked
+
+
+def test_split_tunnel_asks_for_its_domains_alone(network):
+    network.add(network.conf(network.office, DNS="10.8.0.1, ~office.example"))
+    with resolving(network, "dnsmasq"):
+        network.up()
+        wait_for(lambda: INSIDE[4] in look_up(network, "intranet.office.example"), "names", 20)
+        before = len(network.office.log("dns"))
+        with recording(network) as record:
+            assert INSIDE[4] in look_up(network, "intranet.office.example")
+            assert look_up(network, "nothing.office.example") == ""
+            assert record.clear() == []
+            assert "198.51.2.2" in look_up(network, "gateway.example")
+            assert record.clear() != []
+        inside = network.office.log("dns")[before:]
+        assert "nothing.office.example" in inside and "gateway.example" not in inside

@@ -64,7 +64,8 @@ static void test_switch_names(void)
 {
     g_autofree char *text = format_switch(TRUE, FALSE);
 
-    assert_order(text, "hook output", "meta skuid < 1000 meta l4proto { tcp, udp } th dport");
+    assert_order(text, "hook output",
+                 "meta skuid { 0-999, 65534 } meta l4proto { tcp, udp } th dport");
     g_assert_null(strstr(text, "192.168.0.0/16"));
 }
 

@@ -543,6 +543,41 @@ static void test_import_writes_nothing(void)
     g_rmdir(folder);
 }
 
+/* The tunnel's servers alone are asked where everything goes through the tunnel, and only there. */
+static void test_dns_priority(void)
+{
+    static const struct {
+        const char *dns, *table, *allowed_ips;
+        int priority;
+    } CASES[] = {
+        {"10.8.0.1", "auto", "0.0.0.0/0", -50},
+        {"10.8.0.1", "auto", "0.0.0.0/0, fd08::/64", -50},
+        {"10.8.0.1", "7", "::/0", -50},
+        {"10.8.0.1, corp.example", "auto", "0.0.0.0/1, 128.0.0.0/1", -50},
+        {"10.8.0.1", "auto", "128.0.0.0/1, 10.8.0.0/24", 0},
+        {"10.8.0.1", "auto", "10.8.0.0/24", 0},
+        {"10.8.0.1", "off", "0.0.0.0/0", 0},
+        {"corp.example", "auto", "0.0.0.0/0", 0},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_autofree char *text =
+            g_strdup_printf("[Interface]\nAddress = 10.8.0.2/24, fd08::2/64\nDNS = %s\nTable = "
+                            "%s\n[Peer]\nPublicKey = "
+                            "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\nAllowedIPs = %s\n",
+                            CASES[i].dns, CASES[i].table, CASES[i].allowed_ips);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(CulvertConf) conf = culvert_conf_parse(text, strlen(text), "x", &error);
+        g_autoptr(NMConnection) connection = culvert_import_conf(conf, "x", &error);
+        NMSettingIPConfig *ip4 = nm_connection_get_setting_ip4_config(connection);
+        NMSettingIPConfig *ip6 = nm_connection_get_setting_ip6_config(connection);
+
+        g_assert_no_error(error);
+        g_assert_cmpint(nm_setting_ip_config_get_dns_priority(ip4), ==, CASES[i].priority);
+        g_assert_cmpint(nm_setting_ip_config_get_dns_priority(ip6), ==, CASES[i].priority);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -553,6 +588,7 @@ int main(int argc, char **argv)
     g_test_add_func("/profile/import/own-settings", test_own_settings);
     g_test_add_func("/profile/import/left-out", test_left_out);
     g_test_add_func("/profile/import/two-tables", test_two_tables);
+    g_test_add_func("/profile/import/dns-priority", test_dns_priority);
     g_test_add_func("/profile/import/other-type", test_other_type);
     g_test_add_func("/profile/import/missing-secret", test_missing_secret);
     g_test_add_func("/profile/import/unreadable", test_unreadable);
