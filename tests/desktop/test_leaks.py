@@ -401,23 +401,6 @@ def test_profile_that_is_deleted_opens_it(network):
     wait_for(lambda: tables(network) == [], "the kill switch to go")
 
 
-def test_name_of_the_gateway_is_resolved_past_it(network):
-    """What the system asks its own name server until a gateway answers, and nothing after that."""
-    add_switch(network, endpoint="gateway.example:51820")
-    network.up()
-    kill_service(network)
-    with recording(network) as record:
-        network.up()
-        start = record.first_tunnelled()
-        asked = record.clear()
-        assert asked and all(" gateway.example" in line for _when, line in asked), asked
-        network.desktop.run("getent", "ahostsv4", "clear.example", check=False)
-        with chatter(network, "192.0.2.1", "2001:db8:1::1") as programs:
-            programs.go_on()
-        assert record.clear(start) == []
-        assert network.ping(INSIDE[4])
-
-
 # ---- Names
 
 
@@ -474,3 +457,21 @@ def test_split_tunnel_asks_for_its_domains_alone(network):
             assert record.clear() != []
         inside = network.office.log("dns")[before:]
         assert "nothing.office.example" in inside and "gateway.example" not in inside
+
+
+@pytest.mark.parametrize("how", ["default", "dnsmasq"])
+def test_name_of_the_gateway_is_resolved_past_the_kill_switch(network, how):
+    """What the system asks its own name server until a gateway answers, and nothing after that."""
+    add_switch(network, endpoint="gateway.example:51820")
+    with resolving(network, how):
+        network.up()
+        kill_service(network)
+        with recording(network) as record:
+            network.up()
+            start = record.first_tunnelled()
+            asked = record.clear()
+            assert asked and all(" gateway.example" in line for _when, line in asked), asked
+            with chatter(network, "127.0.0.1", "192.0.2.1", "2001:db8:1::1") as programs:
+                programs.go_on()
+            assert record.clear(start) == []
+            assert network.ping(INSIDE[4])
