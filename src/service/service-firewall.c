@@ -210,16 +210,30 @@ static void remove_switch(CulvertServiceFirewall *self)
         g_warning("The kill switch “%s” could not be removed: %s", self->table, error->message);
 }
 
+/* Nobody looks for the gateway any more. */
+static void leave_switch(CulvertServiceFirewall *self)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+
+    self->rules.names = FALSE;
+    text = culvert_firewall_format_switch(self->table, &self->rules);
+    if (!culvert_firewall_run(self->firewall, text, &error))
+        g_warning("The kill switch “%s” lets out look-ups of names: %s", self->table,
+                  error->message);
+    g_warning("The kill switch of “%s” stays: nothing leaves this computer until the connection is "
+              "up again, or is disconnected by somebody. To remove it by hand: nft delete table "
+              "inet %s",
+              self->id, self->table);
+}
+
 void culvert_service_firewall_end(CulvertServiceFirewall *self, gboolean wanted)
 {
     if (self->begun && self->is_switch) {
         if (wanted || (!self->is_kept && !self->found))
             remove_switch(self);
         else
-            g_warning("The kill switch of “%s” stays: nothing leaves this computer until the "
-                      "connection is up again, or is disconnected by somebody. To remove it by "
-                      "hand: nft delete table inet %s",
-                      self->id, self->table);
+            leave_switch(self);
     }
     /* The other table goes with it. */
     culvert_firewall_close(self->firewall);

@@ -351,8 +351,13 @@ def test_attempt_that_fails_does_not_open_what_was_shut(network):
     network.up()
     network.office.forget_peers()
     kill_service(network)
+    # Meanwhile the system may resolve the name.
+    network.desktop.nmcli("connection", "modify", "office", "+vpn.data",
+                          "endpoint=gateway.example:51820")
     network.up(check=False)
+    assert "gateway.example" in network.journal()
     assert network.desktop.active() == [] and tables(network) == [SWITCH]
+    assert "dport { 53" not in network.desktop.output("nft", "list", "ruleset")
     assert not network.ping("192.0.2.1", deadline=1)
     assert "The kill switch of “office” stays" in network.journal()
 
