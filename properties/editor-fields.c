@@ -31,6 +31,7 @@ static const CulvertFieldInfo FIELDS[CULVERT_N_FIELDS] = {
     [CULVERT_FIELD_LISTEN_PORT] = {"listen-port", "listen-port", FALSE, N_("Listen port"), NULL},
     [CULVERT_FIELD_FWMARK] = {"fwmark", "fwmark", FALSE, N_("Firewall mark"), NULL},
     [CULVERT_FIELD_DEVICE_TYPE] = {"device-type", "device-type", FALSE, N_("Device type"), NULL},
+    [CULVERT_FIELD_KILL_SWITCH] = {"kill-switch", "kill-switch", FALSE, N_("Kill switch"), NULL},
     [CULVERT_FIELD_INTERFACE_NAME] = {"interface-name", NULL, FALSE, N_("Device name"),
                                       N_("Name of the network device; empty takes the next that "
                                          "is free, like culvert0")},

@@ -208,7 +208,10 @@ static void refresh_field(CulvertEditorForm *form, const Binding *binding)
     const char *text = culvert_editor_model_get(form->model, binding->field, form->peer);
 
     if (GTK_IS_COMBO_BOX(binding->widget)) {
-        gtk_combo_box_set_active_id(GTK_COMBO_BOX(binding->widget), text[0] ? text : "tun");
+        if (text[0])
+            gtk_combo_box_set_active_id(GTK_COMBO_BOX(binding->widget), text);
+        else /* the default comes first */
+            gtk_combo_box_set_active(GTK_COMBO_BOX(binding->widget), 0);
         return;
     }
     /* First the storage: with some choices it empties the entry. */

@@ -17,7 +17,7 @@ DATA = {
     "address": "10.8.0.2/24;fd08::2/64", "allowed-ips": "10.8.0.0/24;fd08::/64",
     "dns": "10.8.0.1;example.com", "endpoint": "vpn.example:51820;192.0.2.1:443",
     "fwmark": "0xca6c", "listen-port": "51821", "mtu": "1380", "persistent-keepalive": "25",
-    "device-type": "tap", "public-key": GATEWAY, "private-key-flags": "0",
+    "device-type": "tap", "kill-switch": "yes", "public-key": GATEWAY, "private-key-flags": "0",
     "preshared-key-flags": "0",
 }
 SECRETS = {"private-key": PRIVATE, "preshared-key": PRESHARED}
@@ -39,6 +39,8 @@ FIELDS = {
     "MTU": ("1380", "1400", ("mtu", "1400")),
     "Listen port": ("51821", "51822", ("listen-port", "51822")),
     "Firewall mark": ("0xca6c", "7", ("fwmark", "0x7")),
+    "Kill switch": ("Block all other traffic", "Allow the local network",
+                    ("kill-switch", "allow-local")),
     "Device type": ("Ethernet frames (TAP)", "IP packets (TUN)", ("device-type", None)),
     "Device name": ("work0", "work1", ("interface_name", "work1")),
 }
@@ -243,7 +245,8 @@ def test_text_that_is_no_conf(host):
 def test_labels_and_mnemonics(host):
     load(host)
     assert host.unlabelled() == []
-    keys = host.mnemonics()
+    # The kill switch has none: all its letters are taken.
+    keys = [key for key in host.mnemonics() if key != "?"]
     assert len(keys) > 12 and len(keys) == len(set(keys)), sorted(keys)
 
 
@@ -255,7 +258,7 @@ def test_keyboard_alone(host):
     assert [title for title in way if title in FIELDS or title == "Generate"] == [
         "Gateway", "Public key", "Traffic", "Networks", "Your private key", "Generate",
         "Addresses", "DNS", "Preshared key", "Further gateways", "Keepalive", "MTU",
-        "Listen port", "Firewall mark", "Device type", "Device name"]
+        "Listen port", "Firewall mark", "Kill switch", "Device type", "Device name"]
     assert {"Show keys", "Copy", "Advanced", "Further Peers", "Show as QR Code…"} <= set(way)
 
 

@@ -98,6 +98,8 @@ static const char *const EVERYTHING[] = {
     "10.8.0.0/24;fd08::/64",
     "device-type",
     "tap",
+    "kill-switch",
+    "allow-local",
     "dns",
     "10.8.0.1;~",
     "endpoint",
@@ -151,6 +153,7 @@ static void test_round_trip(void)
     g_assert_cmpstr(G(LISTEN_PORT), ==, "51821");
     g_assert_cmpstr(G(FWMARK), ==, "0xca6c");
     g_assert_cmpstr(G(DEVICE_TYPE), ==, "tap");
+    g_assert_cmpstr(G(KILL_SWITCH), ==, "allow-local");
     g_assert_cmpstr(G(INTERFACE_NAME), ==, "work0");
     g_assert_cmpuint(culvert_editor_model_get_n_peers(model), ==, 2);
     g_assert_false(culvert_editor_model_get_all_traffic(model, 0));
