@@ -15,6 +15,7 @@
 #include "service-attempts.h"
 #include "service-config.h"
 #include "service-uapi.h"
+#include "service-watch.h"
 #include "tunnel/culvert-tunnel.h"
 
 /* How much sooner than NetworkManager we give up, so that it hears a reason. */
@@ -32,6 +33,8 @@ struct _CulvertConnection {
     CulvertTunnel *tunnel;
     CulvertUapi *uapi; /* or NULL: a connection does without */
     CulvertAttempts *attempts;
+    CulvertWatch *watch; /* from "ready" on */
+    gboolean persistent;
     gint64 started_us;
     gint64 ready_us;
     guint deadline_seconds;
@@ -148,6 +151,15 @@ static gboolean open_device(CulvertConnection *self, GError **error)
     return TRUE;
 }
 
+static void on_gone(CulvertWatch *watch, const GError *error, gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+
+    g_warning("Connection “%s” ends: %s", self->id, error->message);
+    log_unanswered(self);
+    fail(self, g_error_copy(error));
+}
+
 static void become_ready(CulvertConnection *self, const char *peer, GInetSocketAddress *endpoint)
 {
     GError *error = NULL;
@@ -165,11 +177,17 @@ static void become_ready(CulvertConnection *self, const char *peer, GInetSocketA
     self->gateway_peer = g_strdup(peer);
     set_gateway(self, endpoint);
     log_configuration(self);
+    /* What was tried in vain until now explains no later silence. */
+    culvert_attempts_free(self->attempts);
+    self->attempts = culvert_attempts_new();
+    self->watch = culvert_watch_new(self->tunnel, self->profile, peer);
+    culvert_watch_set_persistent(self->watch, self->persistent);
+    g_signal_connect(self->watch, "gone", G_CALLBACK(on_gone), self);
     g_signal_emit(self, signals[SIGNAL_READY], 0);
 }
 
-/* Also when the new address is only being tried: until NetworkManager has a route to it outside the
- * tunnel, a tunnel that is the default route swallows what is sent there. */
+/* NetworkManager keeps the new address, too, out of the tunnel. Whoever looks for the gateway does
+ * not need that, only who speaks with it: so it is not told of addresses that are tried. */
 static void follow_gateway(CulvertConnection *self, const char *peer, GInetSocketAddress *endpoint)
 {
     if (!self->ready || g_strcmp0(peer, self->gateway_peer) != 0)
@@ -200,7 +218,6 @@ static void on_attempt(CulvertTunnel *tunnel, const char *peer, const char *name
         g_log(G_LOG_DOMAIN, level, "Trying %s, peer %.8s…", where, peer);
     else
         g_log(G_LOG_DOMAIN, level, "Trying “%s” at %s, peer %.8s…", name, where, peer);
-    follow_gateway(self, peer, endpoint);
 }
 
 static void on_unsent(CulvertTunnel *tunnel, const char *peer, GInetSocketAddress *endpoint,
@@ -239,34 +256,6 @@ static void on_endpoint_changed(CulvertTunnel *tunnel, const char *peer,
 
     g_message("Peer %.8s… is at %s now", peer, where);
     follow_gateway(self, peer, endpoint);
-}
-
-static void dial(CulvertConnection *self, const CulvertProfilePeer *peer)
-{
-    g_autoptr(GPtrArray) endpoints = g_ptr_array_new();
-
-    if (peer->endpoints->len == 0)
-        return;
-    for (guint i = 0; i < peer->endpoints->len; i++)
-        g_ptr_array_add(endpoints, g_ptr_array_index(peer->endpoints, i));
-    g_ptr_array_add(endpoints, NULL);
-    culvert_tunnel_dial(self->tunnel, &peer->public_key, (const char *const *) endpoints->pdata);
-}
-
-/* Looks for the peer anew: its name may stand for another address by now. */
-static void on_silent(CulvertTunnel *tunnel, const char *peer, gpointer user_data)
-{
-    CulvertConnection *self = user_data;
-
-    g_warning("Peer %.8s… has not answered for 90 seconds; still trying", peer);
-    for (guint i = 0; i < self->profile->peers->len; i++) {
-        const CulvertProfilePeer *candidate = g_ptr_array_index(self->profile->peers, i);
-        char key[WG_KEY_BASE64_SIZE];
-
-        wg_key_to_base64(&candidate->public_key, key);
-        if (g_str_equal(key, peer))
-            dial(self, candidate);
-    }
 }
 
 static void on_tunnel_failed(CulvertTunnel *tunnel, const GError *error, gpointer user_data)
@@ -327,7 +316,6 @@ static void make_tunnel(CulvertConnection *self)
     g_signal_connect(self->tunnel, "attempt", G_CALLBACK(on_attempt), self);
     g_signal_connect(self->tunnel, "unsent", G_CALLBACK(on_unsent), self);
     g_signal_connect(self->tunnel, "handshake", G_CALLBACK(on_handshake), self);
-    g_signal_connect(self->tunnel, "silent", G_CALLBACK(on_silent), self);
     g_signal_connect(self->tunnel, "endpoint-changed", G_CALLBACK(on_endpoint_changed), self);
     g_signal_connect(self->tunnel, "failed", G_CALLBACK(on_tunnel_failed), self);
 }
@@ -361,7 +349,7 @@ gboolean culvert_connection_start(CulvertConnection *self, GError **error)
     self->started_us = g_get_monotonic_time();
     self->deadline_id = g_timeout_add(self->deadline_seconds * 1000, on_deadline, self);
     for (guint i = 0; i < self->profile->peers->len; i++)
-        dial(self, g_ptr_array_index(self->profile->peers, i));
+        culvert_watch_dial(self->tunnel, g_ptr_array_index(self->profile->peers, i));
     return TRUE;
 }
 
@@ -421,6 +409,7 @@ void culvert_connection_stop(CulvertConnection *self)
     g_clear_handle_id(&self->deadline_id, g_source_remove);
     g_clear_handle_id(&self->failure_id, g_source_remove);
     g_clear_object(&self->uapi);
+    g_clear_object(&self->watch);
     if (self->tunnel) {
         g_signal_handlers_disconnect_by_data(self->tunnel, self);
         culvert_tunnel_stop(self->tunnel);
@@ -510,13 +499,14 @@ static guint choose_deadline(guint timeout)
 }
 
 CulvertConnection *culvert_connection_new(CulvertProfile *profile, const char *id,
-                                          const char *ifname, guint timeout)
+                                          const char *ifname, guint timeout, gboolean persistent)
 {
     CulvertConnection *self = g_object_new(CULVERT_TYPE_CONNECTION, NULL);
 
     self->profile = profile;
     self->id = g_strdup(id);
     self->ifname = g_strdup(ifname);
+    self->persistent = persistent;
     self->deadline_seconds = choose_deadline(timeout);
     return self;
 }

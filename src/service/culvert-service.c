@@ -188,14 +188,16 @@ static gboolean start(CulvertService *self, NMConnection *connection, GError **e
 {
     GError *cause = NULL;
     CulvertProfile *profile = read_profile(connection, TRUE, &cause);
+    NMSettingVpn *setting;
 
     stop(self);
     forget_missing(self);
     if (!profile)
         return refuse(connection, cause, error);
+    setting = nm_connection_get_setting_vpn(connection);
     self->connection = culvert_connection_new(
         profile, get_id(connection), nm_connection_get_interface_name(connection),
-        nm_setting_vpn_get_timeout(nm_connection_get_setting_vpn(connection)));
+        nm_setting_vpn_get_timeout(setting), nm_setting_vpn_get_persistent(setting));
     culvert_connection_set_firewall(self->connection,
                                     culvert_service_firewall_new(profile, connection));
     self->reason =

@@ -22,6 +22,8 @@ typedef struct {
     State state;
     gint64 since_us; /* wall clock */
     char *name;      /* the endpoint as the profile has it, that was tried last; or NULL */
+    char *trying;    /* the address, or the name, that is tried now; or NULL */
+    gint64 unanswered_since_us; /* wall clock; 0: nothing is left unanswered */
 } PeerState;
 
 struct _CulvertStatus {
@@ -45,6 +47,7 @@ static void peer_state_free(gpointer data)
     PeerState *peer = data;
 
     g_free(peer->name);
+    g_free(peer->trying);
     g_free(peer);
 }
 
@@ -79,6 +82,8 @@ static GVariant *build_peer(CulvertStatus *self, WgPeer *peer, gboolean counters
     g_variant_dict_insert(&dict, "state", "s", state_names[state->state]);
     g_variant_dict_insert(&dict, "since", "t", seconds(state->since_us));
     g_variant_dict_insert(&dict, "endpoint-name", "s", state->name ? state->name : "");
+    g_variant_dict_insert(&dict, "trying", "s", state->trying ? state->trying : "");
+    g_variant_dict_insert(&dict, "unanswered-since", "t", seconds(state->unanswered_since_us));
     culvert_counters_add_peer_settings(&dict, self->tunnel, peer);
     if (counters)
         culvert_counters_add_peer(&dict, peer);
@@ -128,7 +133,10 @@ static void refresh(CulvertStatus *self)
     CulvertTun *tun = self->tunnel ? culvert_tunnel_get_tun(self->tunnel) : NULL;
     g_autofree char *endpoint = self->tunnel ? build_endpoint(self) : g_strdup("");
     g_autofree char *public_key = self->tunnel ? build_public_key(self) : g_strdup("");
+    const PeerState *peer = self->current ? get_peer(self, self->current) : NULL;
 
+    g_object_set(self->skeleton, "trying", peer && peer->trying ? peer->trying : "",
+                 "unanswered-since", peer ? seconds(peer->unanswered_since_us) : 0, NULL);
     g_object_set(self->skeleton, "state", state_names[self->state], "since",
                  seconds(self->since_us), "device", tun ? culvert_tun_get_name(tun) : "",
                  "endpoint", endpoint, "public-key", public_key, "peers", build_peers(self, FALSE),
@@ -172,6 +180,9 @@ static gboolean on_get_status(CulvertDBusStatus *skeleton, GDBusMethodInvocation
     g_variant_dict_insert(&dict, "device", "s", culvert_dbus_status_get_device(skeleton));
     g_variant_dict_insert(&dict, "public-key", "s", culvert_dbus_status_get_public_key(skeleton));
     g_variant_dict_insert(&dict, "endpoint", "s", culvert_dbus_status_get_endpoint(skeleton));
+    g_variant_dict_insert(&dict, "trying", "s", culvert_dbus_status_get_trying(skeleton));
+    g_variant_dict_insert(&dict, "unanswered-since", "t",
+                          culvert_dbus_status_get_unanswered_since(skeleton));
     if (self->tunnel)
         culvert_counters_add_tunnel(&dict, self->tunnel);
     culvert_dbus_status_complete_get_status(skeleton, invocation, g_variant_dict_end(&dict),
@@ -197,6 +208,9 @@ static void on_attempt(CulvertTunnel *tunnel, const char *peer, const char *name
 
     g_free(state->name);
     state->name = g_strdup(name);
+    g_free(state->trying);
+    state->trying =
+        endpoint ? g_socket_connectable_to_string(G_SOCKET_CONNECTABLE(endpoint)) : g_strdup(name);
     set_current(self, peer);
     refresh(self);
 }
@@ -206,15 +220,46 @@ static void on_handshake(CulvertTunnel *tunnel, const char *peer, GInetSocketAdd
 {
     CulvertStatus *self = user_data;
 
+    PeerState *state = get_peer(self, peer);
+
+    g_clear_pointer(&state->trying, g_free);
+    state->unanswered_since_us = 0;
     set_current(self, peer);
     self->answered = TRUE;
     set_peer_state(self, peer, STATE_CONNECTED, g_get_real_time());
 }
 
+/* The tunnel's clock runs on when the wall clock is set: what it tells is how long ago. */
+static gint64 find_unanswered_since(CulvertStatus *self, const char *key)
+{
+    gint64 age = WG_REKEY_ATTEMPT_TIME;
+    WgPeerStats stats;
+    WgPeer *peer;
+    WgKey public_key;
+
+    if (wg_key_from_base64(&public_key, key) &&
+        (peer = wg_device_find_peer(culvert_tunnel_get_device(self->tunnel), &public_key))) {
+        wg_peer_get_stats(peer, &stats);
+        if (stats.initiations_unanswered > 0)
+            age = culvert_tunnel_now() - stats.unanswered_since_us;
+    }
+    return g_get_real_time() - age;
+}
+
+static void on_unanswered(CulvertTunnel *tunnel, const char *peer, guint count, gpointer user_data)
+{
+    CulvertStatus *self = user_data;
+    PeerState *state = get_peer(self, peer);
+
+    if (state->unanswered_since_us == 0)
+        state->unanswered_since_us = find_unanswered_since(self, peer);
+    refresh(self);
+}
+
 /* Since the first of the initiations that were left unanswered. */
 static void on_silent(CulvertTunnel *tunnel, const char *peer, gpointer user_data)
 {
-    set_peer_state(user_data, peer, STATE_SILENT, g_get_real_time() - WG_REKEY_ATTEMPT_TIME);
+    set_peer_state(user_data, peer, STATE_SILENT, find_unanswered_since(user_data, peer));
 }
 
 static void on_endpoint_changed(CulvertTunnel *tunnel, const char *peer,
@@ -230,6 +275,7 @@ void culvert_status_follow(CulvertStatus *self, CulvertTunnel *tunnel, const cha
     self->tunnel = g_object_ref(tunnel);
     g_signal_connect(tunnel, "attempt", G_CALLBACK(on_attempt), self);
     g_signal_connect(tunnel, "handshake", G_CALLBACK(on_handshake), self);
+    g_signal_connect(tunnel, "unanswered", G_CALLBACK(on_unanswered), self);
     g_signal_connect(tunnel, "silent", G_CALLBACK(on_silent), self);
     g_signal_connect(tunnel, "endpoint-changed", G_CALLBACK(on_endpoint_changed), self);
     g_object_set(self->skeleton, "id", id, "uuid", uuid ? uuid : "", NULL);

@@ -26,7 +26,10 @@
 
 enum {
     SIGNAL_HANDSHAKE,
+    SIGNAL_UNANSWERED,
     SIGNAL_SILENT,
+    SIGNAL_NETWORK_CHANGED,
+    SIGNAL_RESUMED,
     SIGNAL_ENDPOINT_CHANGED,
     SIGNAL_ATTEMPT,
     SIGNAL_UNSENT,
@@ -47,6 +50,11 @@ gint64 tunnel_boot_time(void)
 }
 
 gint64 (*tunnel_now)(void) = tunnel_boot_time;
+
+gint64 culvert_tunnel_now(void)
+{
+    return tunnel_now();
+}
 
 /* CLOCK_BOOTTIME runs during suspend and CLOCK_MONOTONIC does not: time_namespaces(7). */
 gint64 tunnel_time_suspended(void)
@@ -151,7 +159,14 @@ static void session_established(CulvertTunnel *self, const WgOutput *output)
 
     wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
     g_hash_table_remove(self->dialers, peer);
+    g_hash_table_remove(self->silent, peer);
     emit_with_endpoint(self, SIGNAL_HANDSHAKE, output);
+}
+
+static void tell_silent(CulvertTunnel *self, const char *peer)
+{
+    if (g_hash_table_add(self->silent, g_strdup(peer)))
+        g_signal_emit(self, signals[SIGNAL_SILENT], 0, peer);
 }
 
 static void peer_silent(CulvertTunnel *self, const WgOutput *output)
@@ -159,35 +174,118 @@ static void peer_silent(CulvertTunnel *self, const WgOutput *output)
     char peer[WG_KEY_BASE64_SIZE];
 
     wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
-    g_signal_emit(self, signals[SIGNAL_SILENT], 0, peer);
+    tell_silent(self, peer);
 }
 
-static void announce_unsent(CulvertTunnel *self, const WgOutput *output, int errsv)
+/* An initiation is about to leave. That the peer is silent we also have to find out by ourselves:
+ * while a dialer asks anew each time, the core never gives up. */
+static void count_unanswered(CulvertTunnel *self, WgPeer *peer)
 {
-    g_autoptr(GInetSocketAddress) address = tunnel_endpoint_to_address(&output->endpoint);
+    char key[WG_KEY_BASE64_SIZE];
+    WgPeerStats stats;
+
+    wg_peer_get_stats(peer, &stats);
+    if (stats.initiations_unanswered < 2)
+        return;
+    wg_key_to_base64(wg_peer_get_public_key(peer), key);
+    g_signal_emit(self, signals[SIGNAL_UNANSWERED], 0, key, stats.initiations_unanswered);
+    if (!self->stopped && tunnel_now() - stats.unanswered_since_us >= WG_REKEY_ATTEMPT_TIME)
+        tell_silent(self, key);
+}
+
+void tunnel_announce_unsent(CulvertTunnel *self, const WgKey *public_key, const WgEndpoint *to,
+                            int errsv)
+{
+    g_autoptr(GInetSocketAddress) address = tunnel_endpoint_to_address(to);
     g_autoptr(GError) error =
         g_error_new_literal(G_IO_ERROR, g_io_error_from_errno(errsv), g_strerror(errsv));
     char peer[WG_KEY_BASE64_SIZE];
 
-    wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
+    wg_key_to_base64(public_key, peer);
     g_signal_emit(self, signals[SIGNAL_UNSENT], 0, peer, address, error);
+}
+
+void tunnel_announce_network_changed(CulvertTunnel *self)
+{
+    g_signal_emit(self, signals[SIGNAL_NETWORK_CHANGED], 0);
+}
+
+/* An errno; 0: it has left. */
+static int send_run(CulvertTunnel *self, const TunnelRun *run)
+{
+    TunnelSent sent = tunnel_send(&self->workers[0].sockets, run);
+
+    if (sent.n > 0)
+        return 0;
+    tunnel_count(&self->udp_send_dropped, 1);
+    return sent.error;
+}
+
+int tunnel_send_handshake(CulvertTunnel *self, const WgEndpoint *to, const guint8 *data, gsize len,
+                          guint8 tos)
+{
+    CulvertTun *tun = atomic_load(&self->tun);
+    TunnelRun run = {.endpoint = to, .data = data, .len = len, .segment = len, .tos = tos};
+
+    /* A mark has routing rules that keep what bears it out of the tunnel: wg-quick(8). */
+    if (tun && self->fwmark == 0)
+        run.ifindex = tunnel_uplink_find(to, culvert_tun_get_ifindex(tun));
+    if (run.ifindex < 0) {
+        tunnel_count(&self->udp_send_dropped, 1);
+        return ENETUNREACH;
+    }
+    return send_run(self, &run);
+}
+
+static int send_datagram(CulvertTunnel *self, const WgOutput *output)
+{
+    const TunnelRun run = {
+        .endpoint = &output->endpoint,
+        .data = output->data,
+        .len = output->len,
+        .segment = output->len,
+        .tos = output->tos,
+    };
+
+    return send_run(self, &run);
+}
+
+/* FALSE: no dialer asks this peer. */
+static gboolean race_initiation(CulvertTunnel *self, const WgOutput *output)
+{
+    char peer[WG_KEY_BASE64_SIZE];
+    TunnelDialer *dialer;
+
+    wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
+    dialer = g_hash_table_lookup(self->dialers, peer);
+    if (dialer)
+        tunnel_dialer_race(dialer, output);
+    return dialer != NULL;
+}
+
+static void send_initiation(CulvertTunnel *self, WgPeer *peer, const WgOutput *output)
+{
+    WgKey public_key = *wg_peer_get_public_key(peer);
+
+    int errsv;
+
+    count_unanswered(self, peer);
+    if (self->stopped || !wg_device_find_peer(self->device, &public_key) ||
+        race_initiation(self, output))
+        return;
+    errsv = send_datagram(self, output);
+    if (errsv != 0)
+        tunnel_announce_unsent(self, &public_key, &output->endpoint, errsv);
 }
 
 static void send_output(CulvertTunnel *self, WgOutput *output)
 {
-    g_autofree guint8 *data = g_steal_pointer(&output->data);
-    const TunnelRun run = {.endpoint = &output->endpoint,
-                           .data = data,
-                           .len = output->len,
-                           .segment = output->len,
-                           .tos = output->tos};
-    TunnelSent sent = tunnel_send(&self->workers[0].sockets, &run);
+    g_autofree guint8 *data = output->data;
 
-    if (sent.n > 0)
-        return;
-    tunnel_count(&self->udp_send_dropped, 1);
     if (output->peer && data[0] == WG_TYPE_INITIATION)
-        announce_unsent(self, output, sent.error);
+        send_initiation(self, output->peer, output);
+    else
+        send_datagram(self, output);
 }
 
 /* Signal handlers may stop the tunnel: look before each output. */
@@ -249,12 +347,15 @@ static void notice_suspend(CulvertTunnel *self)
     gint64 suspended = tunnel_suspended();
     GPtrArray *peers = wg_device_get_peers(self->device);
 
-    if (suspended - self->suspended >= SUSPEND_LEAST) {
-        g_message("The machine was asleep: all sessions start anew");
-        for (guint i = 0; i < peers->len; i++)
-            wg_peer_drop_sessions(g_ptr_array_index(peers, i));
+    if (suspended - self->suspended < SUSPEND_LEAST) {
+        self->suspended = suspended;
+        return;
     }
     self->suspended = suspended;
+    g_message("The machine was asleep: all sessions start anew");
+    for (guint i = 0; i < peers->len; i++)
+        wg_peer_drop_sessions(g_ptr_array_index(peers, i));
+    g_signal_emit(self, signals[SIGNAL_RESUMED], 0);
 }
 
 static gboolean run(gpointer data)
@@ -264,6 +365,8 @@ static gboolean run(gpointer data)
 
     g_source_set_ready_time(self->run_source, -1);
     notice_suspend(self);
+    if (self->stopped)
+        return G_SOURCE_CONTINUE;
     follow_mtu(self);
     feed_handshakes(self, now);
     set_timer(self, wg_device_run(self->device, now, g_get_real_time()));
@@ -301,6 +404,7 @@ static void culvert_tunnel_init(CulvertTunnel *self)
     self->suspended = tunnel_suspended();
     self->dialers =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) tunnel_dialer_free);
+    self->silent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     pthread_mutex_init(&self->handshakes_lock, NULL);
     g_queue_init(&self->handshakes);
 
@@ -329,6 +433,7 @@ void culvert_tunnel_stop(CulvertTunnel *self)
     g_source_destroy(self->run_source);
     g_source_destroy(self->timer_source);
     g_clear_pointer(&self->routes, tunnel_routes_free);
+    g_clear_pointer(&self->uplink, tunnel_uplink_free);
     culvert_tunnel_hang_up(self);
     tun = atomic_exchange(&self->tun, NULL);
     culvert_tun_free(tun);
@@ -343,6 +448,7 @@ static void culvert_tunnel_finalize(GObject *object)
     wg_device_free(self->device);
     g_hash_table_unref(self->dialers);
     g_clear_pointer(&self->detours, tunnel_detours_free);
+    g_hash_table_unref(self->silent);
     g_queue_clear_full(&self->handshakes, g_free);
     pthread_mutex_destroy(&self->handshakes_lock);
     g_source_unref(self->run_source);
@@ -360,6 +466,12 @@ static void culvert_tunnel_class_init(CulvertTunnelClass *klass)
     signals[SIGNAL_HANDSHAKE] =
         g_signal_new("handshake", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
                      G_TYPE_STRING, G_TYPE_INET_SOCKET_ADDRESS);
+    signals[SIGNAL_UNANSWERED] = g_signal_new("unanswered", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                              NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_UINT);
+    signals[SIGNAL_NETWORK_CHANGED] = g_signal_new("network-changed", type, G_SIGNAL_RUN_LAST, 0,
+                                                   NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_RESUMED] =
+        g_signal_new("resumed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
     signals[SIGNAL_SILENT] = g_signal_new("silent", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                           G_TYPE_NONE, 1, G_TYPE_STRING);
     signals[SIGNAL_ENDPOINT_CHANGED] =
@@ -570,6 +682,20 @@ void culvert_tunnel_avoid_loops(CulvertTunnel *self)
     g_return_if_fail(!culvert_tunnel_is_listening(self) && !self->detours);
 
     self->detours = tunnel_detours_new();
+}
+
+void culvert_tunnel_watch_network(CulvertTunnel *self, const WgKey *public_key)
+{
+    g_return_if_fail(!self->stopped);
+
+    g_clear_pointer(&self->uplink, tunnel_uplink_free);
+    self->uplink = tunnel_uplink_new(self, public_key);
+}
+
+void culvert_tunnel_check_network(CulvertTunnel *self)
+{
+    if (self->uplink)
+        tunnel_uplink_check(self->uplink);
 }
 
 CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GError **error)

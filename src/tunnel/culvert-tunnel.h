@@ -28,7 +28,13 @@ G_DECLARE_FINAL_TYPE(CulvertTunnel, culvert_tunnel, CULVERT, TUNNEL, GObject)
  *
  * "handshake" (const char *peer, GInetSocketAddress *endpoint): a session with the peer was agreed
  *     on and confirmed; again about every two minutes while there is traffic.
- * "silent" (const char *peer): the peer has left 90 seconds of initiations unanswered.
+ * "unanswered" (const char *peer, guint count): `count` initiations, two or more, have been left
+ *     unanswered since the last session.
+ * "silent" (const char *peer): the peer has left 90 seconds of initiations unanswered; once until
+ *     it answers.
+ * "network-changed": the way to the peer of culvert_tunnel_watch_network() is another one now: its
+ *     interface, router or local address. Not when there is none.
+ * "resumed": the machine was asleep; all sessions have been dropped.
  * "endpoint-changed" (const char *peer, GInetSocketAddress *endpoint): the peer was heard from
  *     another address, which is used from now on.
  * "attempt" (const char *peer, const char *name, GInetSocketAddress *endpoint, const GError
@@ -86,9 +92,12 @@ gboolean culvert_tunnel_set_listen_port(CulvertTunnel *self, guint16 port, GErro
 gboolean culvert_tunnel_set_fwmark(CulvertTunnel *self, guint32 fwmark, GError **error);
 
 /* culvert_tunnel_dial: finds an endpoint of the peer that answers. `endpoints` is a list of
- * "host:port", "[v6]:port" strings, NULL-terminated, tried in order, every address of each, over
- * and over, until the peer has a session; names are resolved without blocking. Each try is
- * announced with "attempt". Stops with culvert_tunnel_stop(), or when called again. */
+ * "host:port", "[v6]:port" strings, NULL-terminated, tried in order, over and over, until the peer
+ * has a new session; names are resolved anew each time, without blocking. The addresses of a name
+ * are asked a quarter of a second apart, and the first that answers is kept (RFC 8305). A peer that
+ * has had a session is asked at its last address first, which stays its endpoint until another one
+ * answers. Each try is announced with "attempt". Stops with culvert_tunnel_stop(), or when called
+ * again. */
 void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key,
                          const char *const *endpoints);
 
@@ -96,6 +105,12 @@ void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key,
  * itself leave through the interface of the best other route. For whoever has no other way of
  * keeping peers out of the tunnel; before listening. */
 void culvert_tunnel_avoid_loops(CulvertTunnel *self);
+/* culvert_tunnel_watch_network: emits "network-changed" from now on, for the way to this peer.
+ * Without netlink it does nothing. */
+void culvert_tunnel_watch_network(CulvertTunnel *self, const WgKey *public_key);
+
+/* culvert_tunnel_check_network: looks whether that way has changed, soon. */
+void culvert_tunnel_check_network(CulvertTunnel *self);
 
 /* culvert_tunnel_open_device: creates a device as this tunnel wants it, see culvert_tun_open(). */
 CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GError **error);
@@ -104,6 +119,9 @@ CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GE
  * this tunnel's culvert_tunnel_open_device(). */
 void culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun);
 CulvertTun *culvert_tunnel_get_tun(CulvertTunnel *self);
+
+/* culvert_tunnel_now: the time as the protocol core has it, microseconds of CLOCK_BOOTTIME. */
+gint64 culvert_tunnel_now(void);
 
 /* culvert_tunnel_stop: ends everything; the object can only be unreffed then. Idempotent. */
 void culvert_tunnel_stop(CulvertTunnel *self);

@@ -168,7 +168,7 @@ static gboolean may_be_the_source(int error)
 /* Each datagram by itself; one that cannot be sent holds up no other. */
 static TunnelSent send_apart(int fd, const TunnelRun *run)
 {
-    gboolean from_local = has_local(run->endpoint);
+    gboolean from_local = run->ifindex == 0 && has_local(run->endpoint);
     TunnelSent sent = {0};
     guint i = 0;
     Apart apart;

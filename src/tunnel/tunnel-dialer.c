@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tunnel-dialer.c: finds an endpoint of a peer that answers. Every address of every endpoint in
- * turn gets an initiation and a while to answer, over and over, until the dialer is stopped.
+ * tunnel-dialer.c: finds an endpoint of a peer that answers. Every endpoint in turn gets an
+ * initiation and a while to answer, over and over, until the dialer is stopped.
+ *
+ * An endpoint that is a name may have many addresses, of both families. They race, as RFC 8305 has
+ * it for connections: GLib puts the addresses in that order, the first one is asked at once, the
+ * others a quarter of a second apart until somebody answers. All of them get the same initiation,
+ * byte by byte: if several lead to one gateway, it answers the first to arrive and takes the others
+ * for replays, which they are; so there is one session, and its endpoint is where the answer came
+ * from. What is lost is that gateway's answer if only the way back from the first address is
+ * broken; hence each round begins with another address.
  *
  * Names are resolved through GSocketConnectable, asynchronously, anew in each round: the answer
  * may change, or the network come up meanwhile. The first address is tried while others are still
@@ -13,16 +21,23 @@
 #include "tunnel-private.h"
 
 #include <glib/gi18n-lib.h>
+#include <string.h>
 
-/* How long an address has to answer when another one may be waiting for its turn, and when none
+/* RFC 8305, 8: Connection Attempt Delay. */
+#define RACE_MS 250
+
+/* How long an endpoint has to answer when another one may be waiting for its turn, and when none
  * is: then WireGuard's own interval between initiations holds. */
 #define TRY_MS      2500
 #define TRY_ONLY_MS (WG_REKEY_TIMEOUT / G_TIME_SPAN_MILLISECOND)
 
-/* With a device there may be a default route into it, and NetworkManager moves its exception for
- * the gateway only when it hears of the new address: an initiation sent at once goes into the
- * tunnel itself, and is dropped there. So it is sent once more when that has had its time. */
-#define REPEAT_MS 1000
+/* What the last of many addresses has at least. */
+#define TRY_LAST_MS 1000
+
+/* Who has left this many tries unanswered is away for longer: the name is looked up less often.
+ * Initiations go on as the core's timers have it. */
+#define TRIES_BEFORE_REST 20
+#define REST_MS           10000
 
 /* How long a name may take. A resolver asks a second server after five seconds (resolv.conf(5),
  * timeout): so the first one has its chance, and half of the time that a connection has is left. */
@@ -36,15 +51,24 @@ struct _TunnelDialer {
     WgKey public_key;      /* of a peer that may be removed meanwhile */
     GStrv endpoints;
     int endpoint;       /* index of the one in hand; -1: none yet */
+    guint round;        /* of all endpoints */
+    guint tries;        /* of endpoints, in all rounds */
     gboolean found_any; /* some address was tried in this round */
+    gboolean proven;    /* the peer has an endpoint that answered once: it stays meanwhile */
 
     GCancellable *lookup; /* of the endpoint in hand; NULL: it is done */
     GSource *lookup_timer;
+    gboolean resolved;    /* the look-up found an address */
     GPtrArray *addresses; /* found so far, GSocketAddress */
-    guint address;        /* index of the next one to try */
     GSource *timer;       /* the running try, or pause; NULL: waiting for the look-up */
-    gboolean repeating;   /* the try is in its first part, before REPEAT_MS */
+    gint64 try_until;     /* monotonic */
     gboolean extended;    /* the try was given more time: there is nothing else to try */
+
+    GSource *race_timer; /* until the next address gets its copy; NULL: there is none, yet */
+    guint raced;         /* addresses that had the initiation */
+    guint8 initiation[WG_INITIATION_SIZE]; /* the one in the race */
+    gsize initiation_len;                  /* 0: none yet */
+    guint8 tos;
 };
 
 /* A look-up under way; it may end after it was given up, and after its dialer is gone. */
@@ -53,8 +77,8 @@ typedef struct {
     GCancellable *cancellable;
 } Lookup;
 
-static void next_address(TunnelDialer *self);
 static void next_endpoint(TunnelDialer *self);
+static void next_try(TunnelDialer *self);
 
 /* ---- Time ----------------------------------------------------------------------------------- */
 
@@ -81,55 +105,133 @@ static gboolean is_only_candidate(const TunnelDialer *self)
 static gboolean timer_fired(gpointer data)
 {
     TunnelDialer *self = data;
-    WgPeer *peer = wg_device_find_peer(self->tunnel->device, &self->public_key);
+    gint64 left = (self->try_until - g_get_monotonic_time()) / G_TIME_SPAN_MILLISECOND;
 
     clear_source(&self->timer);
-    if (self->repeating && peer) {
-        self->repeating = FALSE;
-        start_source(self, &self->timer, TRY_MS - REPEAT_MS, timer_fired);
-        wg_peer_initiate(peer, TRUE);
-    } else if (self->address > 0 && !self->extended && is_only_candidate(self)) {
+    if (left > 0) {
+        start_source(self, &self->timer, (guint) left, timer_fired);
+    } else if (self->raced > 0 && !self->extended && is_only_candidate(self)) {
         self->extended = TRUE;
         start_source(self, &self->timer, TRY_ONLY_MS - TRY_MS, timer_fired);
     } else {
-        next_address(self);
+        next_try(self);
     }
     return G_SOURCE_REMOVE;
 }
 
-/* ---- Addresses ------------------------------------------------------------------------------ */
+/* ---- The race ------------------------------------------------------------------------------- */
 
-static void try_address(TunnelDialer *self, WgPeer *peer, GSocketAddress *address)
+static gboolean race_timer_fired(gpointer data);
+
+/* The address that is asked as number `i`. */
+static GSocketAddress *address_in_race(const TunnelDialer *self, guint i)
 {
-    WgEndpoint endpoint;
-
-    if (!tunnel_endpoint_from_address(&endpoint, address)) {
-        next_address(self);
-        return;
-    }
-    self->found_any = TRUE;
-    self->extended = FALSE;
-    self->repeating = culvert_tunnel_get_tun(self->tunnel) != NULL;
-    start_source(self, &self->timer, self->repeating ? REPEAT_MS : TRY_MS, timer_fired);
-    wg_peer_set_endpoint(peer, &endpoint);
-    wg_peer_initiate(peer, TRUE);
-    /* Last: whoever hears of it may stop us. */
-    tunnel_announce_attempt(self->tunnel, &self->public_key, self->endpoints[self->endpoint],
-                            address, NULL);
+    return g_ptr_array_index(self->addresses, (self->round + i) % self->addresses->len);
 }
 
-static void next_address(TunnelDialer *self)
+/* Nothing may touch `self` afterwards: whoever hears of it may stop us. */
+static void ask_next_address(TunnelDialer *self)
+{
+    CulvertTunnel *tunnel = self->tunnel;
+    g_autoptr(GSocketAddress) address = g_object_ref(address_in_race(self, self->raced));
+    g_autofree char *name = g_strdup(self->endpoints[MAX(self->endpoint, 0)]);
+    WgPeer *peer = wg_device_find_peer(tunnel->device, &self->public_key);
+    WgKey public_key = self->public_key;
+    WgEndpoint endpoint;
+    int errsv;
+
+    tunnel_endpoint_from_address(&endpoint, address);
+    self->raced++;
+    self->found_any = TRUE;
+    self->try_until =
+        MAX(self->try_until, g_get_monotonic_time() + TRY_LAST_MS * G_TIME_SPAN_MILLISECOND);
+    if (self->raced < self->addresses->len)
+        start_source(self, &self->race_timer, RACE_MS, race_timer_fired);
+    if (peer && !self->proven)
+        wg_peer_set_endpoint(peer, &endpoint);
+    errsv =
+        tunnel_send_handshake(tunnel, &endpoint, self->initiation, self->initiation_len, self->tos);
+    g_object_ref(tunnel);
+    tunnel_announce_attempt(tunnel, &public_key, name, address, NULL);
+    if (errsv != 0 && !tunnel->stopped)
+        tunnel_announce_unsent(tunnel, &public_key, &endpoint, errsv);
+    g_object_unref(tunnel);
+}
+
+static gboolean race_timer_fired(gpointer data)
+{
+    TunnelDialer *self = data;
+
+    clear_source(&self->race_timer);
+    if (self->raced < self->addresses->len)
+        ask_next_address(self);
+    return G_SOURCE_REMOVE;
+}
+
+void tunnel_dialer_race(TunnelDialer *self, const WgOutput *initiation)
+{
+    clear_source(&self->race_timer);
+    memcpy(self->initiation, initiation->data, MIN(initiation->len, sizeof self->initiation));
+    self->initiation_len = initiation->len;
+    self->tos = initiation->tos;
+    self->raced = 0;
+    if (self->addresses->len > 0)
+        ask_next_address(self);
+}
+
+/* Has the core make an initiation, which comes back in tunnel_dialer_race(). */
+static void begin_try(TunnelDialer *self)
 {
     WgPeer *peer = wg_device_find_peer(self->tunnel->device, &self->public_key);
+    guint ms = TRY_MS + (self->tries >= TRIES_BEFORE_REST ? REST_MS : 0);
+    WgEndpoint endpoint;
 
     if (!peer)
         return; /* removed: nothing is to be done any more */
-    if (self->address < self->addresses->len) {
-        try_address(self, peer, g_ptr_array_index(self->addresses, self->address++));
-    } else if (!self->lookup) {
-        self->endpoint++;
-        next_endpoint(self);
+    self->tries++;
+    self->extended = FALSE;
+    self->raced = 0;
+    self->try_until = g_get_monotonic_time() + ms * G_TIME_SPAN_MILLISECOND;
+    start_source(self, &self->timer, ms, timer_fired);
+    if (!self->proven && tunnel_endpoint_from_address(&endpoint, address_in_race(self, 0)))
+        wg_peer_set_endpoint(peer, &endpoint);
+    wg_peer_initiate(peer, TRUE);
+}
+
+/* The endpoint in hand has had its try, or a pause is over. */
+static void next_try(TunnelDialer *self)
+{
+    clear_source(&self->race_timer);
+    if (self->lookup)
+        return; /* its first address, or its end, goes on */
+    self->endpoint++;
+    next_endpoint(self);
+}
+
+static gboolean same_address(gconstpointer a, gconstpointer b)
+{
+    WgEndpoint first, second;
+
+    return tunnel_endpoint_from_address(&first, (GSocketAddress *) a) &&
+           tunnel_endpoint_from_address(&second, (GSocketAddress *) b) &&
+           wg_endpoint_equal(&first, &second);
+}
+
+/* Takes `address`. */
+static void add_address(TunnelDialer *self, GSocketAddress *address)
+{
+    WgEndpoint endpoint;
+
+    if (!tunnel_endpoint_from_address(&endpoint, address) ||
+        g_ptr_array_find_with_equal_func(self->addresses, address, same_address, NULL)) {
+        g_object_unref(address);
+        return;
     }
+    g_ptr_array_add(self->addresses, address);
+    if (!self->timer)
+        begin_try(self);
+    else if (self->raced > 0 && !self->race_timer)
+        start_source(self, &self->race_timer, RACE_MS, race_timer_fired);
 }
 
 /* ---- Names ---------------------------------------------------------------------------------- */
@@ -142,14 +244,14 @@ static void lookup_done(TunnelDialer *self, const GError *error)
 
     clear_source(&self->lookup_timer);
     g_clear_object(&self->lookup);
-    if (self->addresses->len > 0) {
-        if (!self->timer)
-            next_address(self);
-        return;
+    if (!self->timer) {
+        self->raced = 0;
+        self->try_until = 0;
+        /* The announcement may stop us: the timer first. */
+        start_source(self, &self->timer, more ? 0 : RESOLVE_RETRY_MS, timer_fired);
     }
-    /* The announcement may stop us: the timer first. */
-    start_source(self, &self->timer, more ? 0 : RESOLVE_RETRY_MS, timer_fired);
-    tunnel_announce_attempt(self->tunnel, &self->public_key, name, NULL, error);
+    if (!self->resolved)
+        tunnel_announce_attempt(self->tunnel, &self->public_key, name, NULL, error);
 }
 
 static gboolean lookup_timed_out(gpointer data)
@@ -184,28 +286,22 @@ static void address_found(GObject *source, GAsyncResult *result, gpointer data)
     } else if (address) {
         g_socket_address_enumerator_next_async(enumerator, lookup->cancellable, address_found,
                                                lookup);
-        g_ptr_array_add(self->addresses, g_steal_pointer(&address));
-        if (!self->timer)
-            next_address(self);
+        self->resolved = TRUE;
+        add_address(self, g_steal_pointer(&address));
     } else {
         lookup_free(lookup);
         lookup_done(self, error);
     }
 }
 
-static void next_endpoint(TunnelDialer *self)
+static void look_up(TunnelDialer *self)
 {
     g_autoptr(GSocketAddressEnumerator) enumerator = NULL;
     g_autoptr(GSocketConnectable) connectable = NULL;
     g_autoptr(GError) error = NULL;
     Lookup *lookup;
 
-    if (!self->endpoints[self->endpoint]) {
-        self->endpoint = 0;
-        self->found_any = FALSE;
-    }
-    g_ptr_array_set_size(self->addresses, 0);
-    self->address = 0;
+    self->resolved = FALSE;
     connectable = g_network_address_parse(self->endpoints[self->endpoint], 0, &error);
     if (!connectable) {
         lookup_done(self, error);
@@ -219,7 +315,43 @@ static void next_endpoint(TunnelDialer *self)
     g_socket_address_enumerator_next_async(enumerator, self->lookup, address_found, lookup);
 }
 
+static void next_endpoint(TunnelDialer *self)
+{
+    gboolean first = self->round == 0 && self->endpoint == 0;
+
+    if (!self->endpoints[self->endpoint]) {
+        self->endpoint = 0;
+        self->round++;
+        self->found_any = FALSE;
+    }
+    if (!first)
+        g_ptr_array_set_size(self->addresses, 0);
+    look_up(self);
+}
+
 /* ---- Life ----------------------------------------------------------------------------------- */
+
+/* From the main loop, so that nothing is announced before the caller has the dialer. Where the peer
+ * was when it last answered, it most likely still is. */
+static gboolean begin(gpointer data)
+{
+    TunnelDialer *self = data;
+    WgPeer *peer = wg_device_find_peer(self->tunnel->device, &self->public_key);
+    WgPeerStats stats;
+    WgEndpoint endpoint;
+
+    clear_source(&self->timer);
+    if (!peer)
+        return G_SOURCE_REMOVE;
+    wg_peer_get_stats(peer, &stats);
+    wg_peer_get_endpoint(peer, &endpoint);
+    self->proven = stats.handshakes > 0 && endpoint.remote.any.sa_family != AF_UNSPEC;
+    if (self->proven)
+        add_address(self, G_SOCKET_ADDRESS(tunnel_endpoint_to_address(&endpoint)));
+    self->endpoint = 0;
+    next_endpoint(self);
+    return G_SOURCE_REMOVE;
+}
 
 TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, const WgKey *public_key,
                                 const char *const *endpoints)
@@ -231,9 +363,8 @@ TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, const WgKey *public_key,
     self->endpoints = g_strdupv((GStrv) endpoints);
     self->addresses = g_ptr_array_new_with_free_func(g_object_unref);
     self->endpoint = -1;
-    /* From the main loop, so that nothing is announced before the caller has the dialer. */
     if (self->endpoints[0])
-        start_source(self, &self->timer, 0, timer_fired);
+        start_source(self, &self->timer, 0, begin);
     return self;
 }
 
@@ -243,6 +374,7 @@ void tunnel_dialer_free(TunnelDialer *self)
         g_cancellable_cancel(self->lookup);
     g_clear_object(&self->lookup);
     clear_source(&self->lookup_timer);
+    clear_source(&self->race_timer);
     clear_source(&self->timer);
     g_strfreev(self->endpoints);
     g_ptr_array_unref(self->addresses);

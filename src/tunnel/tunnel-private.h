@@ -171,11 +171,23 @@ TunnelDialer *tunnel_dialer_new(CulvertTunnel *tunnel, const WgKey *public_key,
                                 const char *const *endpoints);
 void tunnel_dialer_free(TunnelDialer *dialer); /* stops it */
 
+/* tunnel_dialer_race: the core has made an initiation for the dialer's peer: sends it to the
+ * address whose turn it is, and to the others later. */
+void tunnel_dialer_race(TunnelDialer *dialer, const WgOutput *initiation);
+
 /* ---- The way out beside the tunnel (tunnel-uplink.c) ----------------------------------------- */
 
 /* tunnel_uplink_find: through which interface a datagram to `to` has to leave so that it does not
  * come back into the device `tun_ifindex`: 0 if it will not, -1 if there is no other way. */
 int tunnel_uplink_find(const WgEndpoint *to, int tun_ifindex);
+
+typedef struct _TunnelUplink TunnelUplink;
+
+/* tunnel_uplink_new: watches the way to a peer and emits "network-changed", until it is freed;
+ * NULL, with a message, if it cannot. */
+TunnelUplink *tunnel_uplink_new(CulvertTunnel *tunnel, const WgKey *public_key);
+void tunnel_uplink_free(TunnelUplink *uplink);
+void tunnel_uplink_check(TunnelUplink *uplink); /* soon */
 
 /* ---- Detours (tunnel-detours.c) -------------------------------------------------------------- */
 
@@ -221,10 +233,12 @@ struct _CulvertTunnel {
     int timer_fd;           /* CLOCK_BOOTTIME: GLib's own timers stop during suspend */
     TunnelRoutes *routes;   /* NULL: not followed */
     TunnelDetours *detours; /* NULL: routes are obeyed */
+    TunnelUplink *uplink;   /* NULL: not watched */
     GHashTable *dialers;    /* public key in base64 -> TunnelDialer */
-    gint64 overload_until;  /* under load at least until then */
-    gint64 suspended;       /* time asleep since boot, when last looked at */
-    gboolean failed;        /* and the owner has been told */
+    GHashTable *silent;    /* a set: public keys in base64 of peers of which "silent" was emitted */
+    gint64 overload_until; /* under load at least until then */
+    gint64 suspended;      /* time asleep since boot, when last looked at */
+    gboolean failed;       /* and the owner has been told */
     gboolean stopped;
 
     guint16 port; /* asked for; 0: any */
@@ -262,6 +276,18 @@ void tunnel_wake(CulvertTunnel *self);
 
 /* tunnel_device_lost: a packet thread cannot read the device any more: `errsv`. */
 void tunnel_device_lost(CulvertTunnel *self, int errsv);
+
+/* tunnel_send_handshake: sends a handshake message to `to`, beside the tunnel if need be. Returns
+ * the errno of why it could not leave; 0: it did. */
+int tunnel_send_handshake(CulvertTunnel *self, const WgEndpoint *to, const guint8 *data, gsize len,
+                          guint8 tos);
+
+/* tunnel_announce_unsent: emits "unsent", because of the error number `errsv`. */
+void tunnel_announce_unsent(CulvertTunnel *self, const WgKey *public_key, const WgEndpoint *to,
+                            int errsv);
+
+/* tunnel_announce_network_changed: emits "network-changed". */
+void tunnel_announce_network_changed(CulvertTunnel *self);
 
 /* tunnel_announce_attempt: emits "attempt". */
 void tunnel_announce_attempt(CulvertTunnel *self, const WgKey *public_key, const char *name,

@@ -7,14 +7,21 @@
  * that the default route would be of without the tunnel. The kernel cannot be asked that question,
  * so we read its routes: those of the tables every packet looks into; whoever has rules for others
  * has a firewall mark, too.
+ *
+ * The way is another one when its interface, its router or an address of ours on that interface is:
+ * GNetworkMonitor tells of none of these. It is looked at a moment after a change, as changes come
+ * in flocks: NetworkManager removes and adds addresses and routes one by one.
  */
 #include "config.h"
 
 #include "tunnel-private.h"
 
 #include <errno.h>
+#include <glib-unix.h>
+#include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -25,6 +32,9 @@
 
 /* The kernel answers at once; this is for the case that it does not. */
 #define ANSWER_SECONDS 1
+
+/* How long after the first of some changes. */
+#define SETTLE_MS 200
 
 #define ADDRESS_MAX 16
 
@@ -44,6 +54,15 @@ typedef struct {
     Route best;
     Route beside;
 } Search;
+
+struct _TunnelUplink {
+    CulvertTunnel *tunnel;
+    WgKey public_key;
+    int fd;
+    GSource *news_source;
+    GSource *check_source; /* NULL: nothing has changed */
+    guint32 fingerprint;   /* of the way; 0: there is none */
+};
 
 typedef union {
     struct nlmsghdr header;
@@ -210,4 +229,137 @@ int tunnel_uplink_find(const WgEndpoint *to, int tun_ifindex)
     if (search.best.ifindex != tun_ifindex)
         return 0;
     return search.beside.ifindex == 0 ? -1 : search.beside.ifindex;
+}
+
+/* ---- Watching ------------------------------------------------------------------------------- */
+
+static guint32 mix(guint32 hash, gconstpointer data, gsize len)
+{
+    const guint8 *bytes = data;
+
+    for (gsize i = 0; i < len; i++)
+        hash = (hash ^ bytes[i]) * 16777619u; /* FNV-1a */
+    return hash;
+}
+
+/* A sum, as the order of the addresses says nothing. */
+static guint32 hash_addresses(int family, int ifindex)
+{
+    char name[IF_NAMESIZE];
+    struct ifaddrs *list;
+    guint32 sum = 0;
+
+    if (!if_indextoname((unsigned int) ifindex, name) || getifaddrs(&list) != 0)
+        return 0;
+    for (const struct ifaddrs *a = list; a; a = a->ifa_next) {
+        if (!a->ifa_addr || a->ifa_addr->sa_family != family || strcmp(a->ifa_name, name) != 0)
+            continue;
+        if (family == AF_INET)
+            sum += mix(1, &((struct sockaddr_in *) a->ifa_addr)->sin_addr, 4);
+        else
+            sum += mix(1, &((struct sockaddr_in6 *) a->ifa_addr)->sin6_addr, 16);
+    }
+    freeifaddrs(list);
+    return sum;
+}
+
+/* Of the other family than the endpoint's it is the default route: the peer may have a name, and an
+ * address of that family. */
+static guint32 hash_way(const WgEndpoint *to, int family, int tun_ifindex)
+{
+    Search search = {.family = family, .tun_ifindex = tun_ifindex};
+    guint32 hash;
+
+    if (to->remote.any.sa_family == family)
+        copy_destination(&search, to);
+    search_routes(&search);
+    if (search.beside.ifindex == 0)
+        return 0;
+    hash = mix(1, &search.beside.ifindex, sizeof search.beside.ifindex);
+    hash = mix(hash, search.beside.next_hop, sizeof search.beside.next_hop);
+    return hash + hash_addresses(family, search.beside.ifindex);
+}
+
+static guint32 take_fingerprint(TunnelUplink *self)
+{
+    WgPeer *peer = wg_device_find_peer(self->tunnel->device, &self->public_key);
+    CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
+    int tun_ifindex = tun ? culvert_tun_get_ifindex(tun) : -1;
+    WgEndpoint endpoint;
+
+    if (!peer)
+        return 0;
+    wg_peer_get_endpoint(peer, &endpoint);
+    return hash_way(&endpoint, AF_INET, tun_ifindex) + hash_way(&endpoint, AF_INET6, tun_ifindex);
+}
+
+static void destroy_source(GSource *source)
+{
+    g_source_destroy(source);
+    g_source_unref(source);
+}
+
+static gboolean check(gpointer data)
+{
+    TunnelUplink *self = data;
+    guint32 fingerprint = take_fingerprint(self);
+    gboolean changed = fingerprint != self->fingerprint;
+
+    g_clear_pointer(&self->check_source, destroy_source);
+    self->fingerprint = fingerprint;
+    /* Last: whoever hears of it may stop the tunnel. */
+    if (changed && fingerprint != 0)
+        tunnel_announce_network_changed(self->tunnel);
+    return G_SOURCE_REMOVE;
+}
+
+void tunnel_uplink_check(TunnelUplink *self)
+{
+    if (self->check_source)
+        return;
+    self->check_source = g_timeout_source_new(SETTLE_MS);
+    g_source_set_callback(self->check_source, check, self, NULL);
+    g_source_attach(self->check_source, self->tunnel->context);
+}
+
+static gboolean read_news(int fd, GIOCondition condition, gpointer data)
+{
+    Buffer buffer;
+
+    /* What it is does not matter, nor that some was lost (ENOBUFS). */
+    while (recv(fd, &buffer, sizeof buffer, MSG_DONTWAIT) > 0)
+        continue;
+    tunnel_uplink_check(data);
+    return G_SOURCE_CONTINUE;
+}
+
+TunnelUplink *tunnel_uplink_new(CulvertTunnel *tunnel, const WgKey *public_key)
+{
+    TunnelUplink *self;
+    int fd = open_netlink(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+                          RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+
+    if (fd < 0) {
+        g_info("Cannot watch the network (%s): after a change of it, the peer is asked anew only "
+               "when it has been silent",
+               g_strerror(errno));
+        return NULL;
+    }
+    self = g_new0(TunnelUplink, 1);
+    self->tunnel = tunnel;
+    self->public_key = *public_key;
+    self->fd = fd;
+    self->fingerprint = take_fingerprint(self);
+    self->news_source = g_unix_fd_source_new(fd, G_IO_IN);
+    g_source_set_callback(self->news_source, G_SOURCE_FUNC(read_news), self, NULL);
+    g_source_attach(self->news_source, tunnel->context);
+    return self;
+}
+
+void tunnel_uplink_free(TunnelUplink *self)
+{
+    g_clear_pointer(&self->news_source, destroy_source);
+    g_clear_pointer(&self->check_source, destroy_source);
+    close(self->fd);
+    g_free(self);
 }

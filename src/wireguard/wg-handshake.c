@@ -148,7 +148,8 @@ void wg_handshake_initiate(WgPeer *peer, WgInitiate why, gint64 now, gint64 real
         wg_timers_handshake_wanted(&peer->timers);
     wg_timers_initiation_sent(&peer->timers, now);
     wg_peer_reschedule_locked(peer);
-    peer->stats.initiations_unanswered++;
+    if (peer->stats.initiations_unanswered++ == 0)
+        peer->stats.unanswered_since_us = now;
     pthread_mutex_unlock(&device->lock);
     peer->handshake = handshake;
     message.sender = GUINT32_TO_LE(handshake->index);

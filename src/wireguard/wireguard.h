@@ -149,6 +149,7 @@ typedef struct {
     gint64 last_handshake_us;      /* `now` of the same moment; 0: never */
     guint64 handshakes;            /* sessions agreed on */
     guint initiations_unanswered;  /* initiations sent since the last session or start */
+    gint64 unanswered_since_us;    /* `now` of the first of them */
     guint64 dropped_allowed_ips;   /* inner source is not this peer's */
     guint64 dropped_replayed;
     guint64 dropped_malformed; /* inner packet is not IPv4 or IPv6, or lies about its length */

@@ -74,7 +74,7 @@ static void set_up(Fixture *f, gconstpointer endpoint)
     add_peer(profile, endpoint, f->gateway);
     add_peer(profile, NULL, f->other);
 
-    f->connection = culvert_connection_new(profile, "office", "office0", 0);
+    f->connection = culvert_connection_new(profile, "office", "office0", 0, FALSE);
     g_signal_connect_swapped(f->connection, "ready", G_CALLBACK(count), &f->ready);
     g_signal_connect_swapped(f->connection, "gateway-changed", G_CALLBACK(count), &f->changed);
     g_signal_connect(f->connection, "failed", G_CALLBACK(count_failure), &f->failed);
@@ -137,12 +137,12 @@ static void test_gateway(Fixture *f, gconstpointer endpoint)
     report(f, "endpoint-changed", f->other, "192.0.2.4");
     report(f, "attempt", f->other, "192.0.2.5");
     g_assert_cmpuint(f->changed, ==, 1);
-    /* It can be reached at a new address only outside the tunnel. */
+    /* Where it is only looked for is nothing to NetworkManager. */
     report(f, "attempt", f->gateway, "192.0.2.6");
-    g_assert_cmpuint(f->changed, ==, 2);
-    assert_gateway(f, "192.0.2.6");
+    g_assert_cmpuint(f->changed, ==, 1);
+    assert_gateway(f, "192.0.2.3");
     report(f, "handshake", f->gateway, "192.0.2.1");
-    g_assert_cmpuint(f->changed, ==, 3);
+    g_assert_cmpuint(f->changed, ==, 2);
     assert_gateway(f, "192.0.2.1");
 }
 
@@ -162,8 +162,55 @@ static void test_silent(Fixture *f, gconstpointer endpoint)
     g_signal_emit_by_name(f->connection->tunnel, "silent", f->gateway);
     while (f->attempts == 0)
         g_main_context_iteration(NULL, TRUE);
-    assert_gateway(f, "127.0.0.1");
     g_assert_nonnull(g_strstr_len(captured->str, -1, "has not answered for 90 seconds"));
+}
+
+/* The reasons to look for the gateway anew, besides. */
+static void test_looked_for(Fixture *f, gconstpointer endpoint)
+{
+    static const char *const REASONS[] = {"network-changed", "resumed"};
+
+    report(f, "handshake", f->gateway, "192.0.2.1");
+    for (guint i = 0; i < G_N_ELEMENTS(REASONS); i++) {
+        guint before = f->attempts;
+
+        g_signal_emit_by_name(f->connection->tunnel, REASONS[i]);
+        while (f->attempts == before)
+            g_main_context_iteration(NULL, TRUE);
+    }
+    for (guint count = 2; count <= 3; count++) {
+        culvert_tunnel_dial(
+            f->connection->tunnel,
+            &((CulvertProfilePeer *) f->connection->profile->peers->pdata[0])->public_key,
+            (const char *const[]){NULL});
+        f->attempts = 0;
+        g_signal_emit_by_name(f->connection->tunnel, "unanswered", f->gateway, count);
+        while (g_main_context_iteration(NULL, FALSE) || (count == 3 && f->attempts == 0))
+            continue;
+        g_assert_cmpuint(f->attempts > 0, ==, count == 3);
+    }
+}
+
+/* A gateway that stays silent ends the connection, unless that is to persist or it comes back. */
+static void test_gone(Fixture *f, gconstpointer endpoint)
+{
+    culvert_watch_grace_seconds = 1;
+    report(f, "handshake", f->gateway, "192.0.2.1");
+    g_signal_emit_by_name(f->connection->tunnel, "silent", f->other);
+    g_assert_false(culvert_watch_is_ending(f->connection->watch));
+    g_signal_emit_by_name(f->connection->tunnel, "silent", f->gateway);
+    g_assert_true(culvert_watch_is_ending(f->connection->watch));
+    report(f, "handshake", f->gateway, "192.0.2.1");
+    g_assert_false(culvert_watch_is_ending(f->connection->watch));
+    culvert_watch_set_persistent(f->connection->watch, TRUE);
+    g_signal_emit_by_name(f->connection->tunnel, "silent", f->gateway);
+    g_assert_false(culvert_watch_is_ending(f->connection->watch));
+    culvert_watch_set_persistent(f->connection->watch, FALSE);
+    g_signal_emit_by_name(f->connection->tunnel, "silent", f->gateway);
+    while (f->failed == 0)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_nonnull(g_strstr_len(captured->str, -1, "set vpn.persistent=yes in the profile"));
+    g_assert_nonnull(g_strstr_len(captured->str, -1, "127.0.0.1:9: tried"));
 }
 
 /* It is reported from the main loop, once, and what comes after changes nothing. */
@@ -231,6 +278,8 @@ int main(int argc, char **argv)
     ADD("ready-once", NULL, test_ready_once);
     ADD("gateway", NULL, test_gateway);
     ADD("silent", NOWHERE, test_silent);
+    ADD("looked-for", NOWHERE, test_looked_for);
+    ADD("gone", NOWHERE, test_gone);
     ADD("failed", NULL, test_failed);
     g_test_add_func("/service-connection/deadline", test_deadline);
     g_test_add_func("/service-connection/duration", test_duration);

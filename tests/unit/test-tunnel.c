@@ -27,7 +27,7 @@
 typedef struct {
     CulvertTunnel *tunnel;
     WgKey private_key, public_key;
-    guint handshakes, attempts, unresolved, unsent, moves, silent, failures;
+    guint handshakes, attempts, unresolved, unsent, moves, silent, failures, changes;
     char *last_error;
     char *last_endpoint;
 } End;
@@ -78,6 +78,11 @@ static void on_moved(CulvertTunnel *tunnel, const char *peer, GInetSocketAddress
                      End *end)
 {
     end->moves++;
+}
+
+static void count(guint *counter)
+{
+    ++*counter;
 }
 
 static void on_failed(CulvertTunnel *tunnel, const GError *error, End *end)
@@ -212,6 +217,56 @@ static void test_next_endpoint(Fixture *f, gconstpointer unused)
     g_assert_cmpuint(f->a.unresolved, ==, 1);
     g_assert_true(g_str_has_prefix(f->a.last_error, "nowhere.invalid:51820: "));
     g_assert_cmpstr(f->a.last_endpoint, ==, good);
+}
+
+/* Nobody is at the first address of the name, which is of the other family: the second one is asked
+ * a moment later, not when the first has had its time. */
+static void test_race(Fixture *f, gconstpointer unused)
+{
+    gint64 begin = g_get_monotonic_time();
+
+    dial(&f->a, &f->b, "half.example");
+    wait_until(f->a.handshakes == 1);
+    g_assert_cmpint(g_get_monotonic_time() - begin, <, 2 * G_USEC_PER_SEC);
+    g_assert_cmpuint(f->a.attempts, ==, 2);
+    g_assert_true(g_str_has_prefix(f->a.last_endpoint, "198.51.100.1:"));
+}
+
+/* Both addresses lead to the peer, and the first answer is late: it gets two copies of one
+ * initiation, and there is one session, at the address that was first. */
+static void test_race_of_one_peer(Fixture *f, gconstpointer unused)
+{
+    WgDeviceStats stats;
+
+    f->b.tunnel->stopped = TRUE; /* it does not send its answer */
+    dial(&f->a, &f->b, "whole.example");
+    wait_until(f->a.attempts == 2);
+    f->b.tunnel->stopped = FALSE;
+    tunnel_wake(f->b.tunnel);
+    wait_until(f->a.handshakes == 1 && f->b.handshakes == 1);
+    g_assert_true(g_str_has_prefix(f->a.last_endpoint, "[2001:db8::1]:"));
+    wg_device_get_stats(culvert_tunnel_get_device(f->b.tunnel), &stats);
+    g_assert_cmpuint(stats.dropped_handshake, ==, 1);
+}
+
+/* A peer that answered once keeps its endpoint while it is looked for at others. */
+static void test_keeps_endpoint(Fixture *f, gconstpointer unused)
+{
+    const char *const elsewhere[] = {"127.0.0.1:9", "127.0.0.2:9", NULL};
+    g_autoptr(GInetSocketAddress) endpoint = NULL;
+    g_autofree char *text = NULL;
+
+    dial(&f->a, &f->b, "127.0.0.1");
+    wait_until(f->a.handshakes == 1);
+    text = g_strdup(f->a.last_endpoint);
+    culvert_tunnel_hang_up(f->b.tunnel);
+    f->a.attempts = 0;
+    culvert_tunnel_dial(f->a.tunnel, &f->b.public_key, elsewhere);
+    wait_until(f->a.attempts == 3);
+    endpoint = culvert_tunnel_get_endpoint(f->a.tunnel, &f->b.public_key);
+    g_free(f->a.last_endpoint);
+    f->a.last_endpoint = g_socket_connectable_to_string(G_SOCKET_CONNECTABLE(endpoint));
+    g_assert_cmpstr(f->a.last_endpoint, ==, text);
 }
 
 /* A name server that says nothing must not hold up the endpoints behind the name. */
@@ -597,18 +652,43 @@ static void test_packet_first(Fixture *f, gconstpointer unused)
     close(b);
 }
 
-/* While there is a device, its default route may swallow the first initiation to a new address. */
-static void test_repeats_with_device(Fixture *f, gconstpointer unused)
+/* A peer is looked for beside the tunnel, even where all routes lead into that. */
+static void test_beside_the_device(Fixture *f, gconstpointer unused)
 {
-    const char *endpoints[] = {"127.0.0.1:9", "127.0.0.2:9", NULL};
-    WgPeer *peer = wg_device_find_peer(culvert_tunnel_get_device(f->a.tunnel), &f->b.public_key);
-    WgPeerStats stats;
+    WgEndpoint there = {.remote.in4 = {AF_INET, g_htons(9), {g_htonl(0xc0000201)}, {0}}};
+    int a = attach(&f->a);
+    CulvertTun *tun = culvert_tunnel_get_tun(f->a.tunnel);
+    int ifindex = culvert_tun_get_ifindex(tun);
+    g_autofree char *route = g_strdup_printf("192.0.2.0/24 dev %s", culvert_tun_get_name(tun));
+
+    g_assert_cmpint(tunnel_uplink_find(&there, ifindex), ==, 0);
+    run_ip("route", "add", route);
+    g_assert_cmpint(tunnel_uplink_find(&there, ifindex), ==, -1);
+    run_ip("route", "add", "default dev lo metric 70");
+    g_assert_cmpint(tunnel_uplink_find(&there, ifindex), ==, (int) if_nametoindex("lo"));
+    run_ip("route", "add", "192.0.2.1/32 dev lo");
+    g_assert_cmpint(tunnel_uplink_find(&there, ifindex), ==, 0);
+    run_ip("route", "delete", "192.0.2.1/32 dev lo");
+    run_ip("route", "delete", "default dev lo metric 70");
+    close(a);
+}
+
+/* The way to the peer is another one: told once for a flock of changes, and not of others. */
+static void test_network_changed(Fixture *f, gconstpointer unused)
+{
     int a = attach(&f->a);
 
-    culvert_tunnel_dial(f->a.tunnel, &f->b.public_key, endpoints);
-    wait_until(f->a.attempts == 2);
-    wg_peer_get_stats(peer, &stats);
-    g_assert_cmpuint(stats.initiations_unanswered, ==, 2);
+    g_signal_connect_swapped(f->a.tunnel, "network-changed", G_CALLBACK(count), &f->a.changes);
+    culvert_tunnel_watch_network(f->a.tunnel, &f->b.public_key);
+    run_ip("route", "add", "192.0.2.0/24 dev lo");
+    run_ip("route", "delete", "192.0.2.0/24 dev lo");
+    run_ip("route", "add", "default dev lo");
+    run_ip("address", "add", "198.51.100.9/32 dev lo");
+    wait_until(f->a.changes == 1);
+    run_ip("address", "delete", "198.51.100.9/32 dev lo");
+    wait_until(f->a.changes == 2);
+    run_ip("route", "delete", "default dev lo");
+    culvert_tunnel_check_network(f->a.tunnel);
     close(a);
 }
 
@@ -661,18 +741,26 @@ static void test_device_errors(void)
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_BUSY);
 }
 
-/* Names are asked of this machine alone, where no server is unless a test makes one. */
-static void use_own_resolver(void)
+/* Another file there, for this process alone. */
+static void replace_file(const char *name, const char *text)
 {
     g_autofree char *path = NULL;
-    int fd = g_file_open_tmp("resolv-XXXXXX", &path, NULL);
-    const char *text = "nameserver 127.0.0.1\n";
+    int fd = g_file_open_tmp("file-XXXXXX", &path, NULL);
 
     g_assert_cmpint(write(fd, text, strlen(text)), ==, strlen(text));
     close(fd);
-    g_assert_cmpint(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
-    g_assert_cmpint(mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL), ==, 0);
+    g_assert_cmpint(mount(path, name, NULL, MS_BIND, NULL), ==, 0);
     g_unlink(path);
+}
+
+/* Names are asked of this machine alone, where no server is unless a test makes one. What is sent
+ * to 2001:db8::77 comes back and is nobody's. */
+static void use_own_resolver(void)
+{
+    g_assert_cmpint(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
+    replace_file("/etc/resolv.conf", "nameserver 127.0.0.1\n");
+    replace_file("/etc/hosts", "2001:db8::77 half.example\n198.51.100.1 half.example\n"
+                               "2001:db8::1 whole.example\n198.51.100.1 whole.example\n");
 }
 
 int main(int argc, char **argv)
@@ -683,6 +771,8 @@ int main(int argc, char **argv)
     interface_up("lo");
     /* Without an address beside loopback's, no name is looked up at all (AI_ADDRCONFIG). */
     run_ip("address", "add", "198.51.100.1/32 dev lo");
+    run_ip("address", "add", "2001:db8::1/128 dev lo nodad");
+    run_ip("-6 route", "add", "2001:db8::77/128 dev lo");
     use_own_resolver();
 
 #define ADD(name, data, func) g_test_add("/tunnel/" name, Fixture, data, set_up, func, tear_down)
@@ -690,6 +780,9 @@ int main(int argc, char **argv)
     ADD("handshake/ipv6", "[::1]", test_handshake);
     ADD("dial/next-endpoint", NULL, test_next_endpoint);
     ADD("dial/silent-dns", NULL, test_silent_dns);
+    ADD("dial/race", NULL, test_race);
+    ADD("dial/race-of-one-peer", NULL, test_race_of_one_peer);
+    ADD("dial/keeps-endpoint", NULL, test_keeps_endpoint);
     ADD("dial/unsent", NULL, test_unsent);
     ADD("dial/removed-peer", NULL, test_removed_peer);
     ADD("dial/wrong-preshared-key", NULL, test_wrong_psk);
@@ -704,7 +797,8 @@ int main(int argc, char **argv)
     ADD("packets/both-ways", NULL, test_packets);
     ADD("packets/before-session", NULL, test_packet_first);
     ADD("stop/while-a-packet-waits", NULL, test_stop_while_a_packet_waits);
-    ADD("dial/repeats-with-device", NULL, test_repeats_with_device);
+    ADD("dial/beside-the-device", NULL, test_beside_the_device);
+    ADD("network/changed", NULL, test_network_changed);
     ADD("device/removed", NULL, test_device_removed);
     ADD("device/life", NULL, test_device_life);
     g_test_add_func("/tunnel/device/errors", test_device_errors);
