@@ -104,6 +104,9 @@ class Desktop(Host):
         if self._manager:
             self._up(interface, addresses, routers)
 
+    def forget_uplink(self, interface):
+        self._uplinks = [uplink for uplink in self._uplinks if uplink[0] != interface]
+
     # ---- NetworkManager
 
     def start(self):

@@ -130,13 +130,25 @@ class Host:
 
     def serve_names(self, names, *addresses):
         """A DNS server on `addresses` that knows {address: name}, and that no other exists."""
-        hosts = "".join(f"{address} {name}\n" for address, name in names.items())
-        self.write("/run/lab/hosts", hosts)
+        self._write_names(names)
         self.spawn("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
                    "--no-hosts", "--addn-hosts=/run/lab/hosts", "--user=root", "--pid-file=",
                    "--log-facility=-", "--log-queries", "--bind-dynamic", "--local=/#/",
                    *(f"--listen-address={address}" for address in addresses), log="dns")
         wait_for(lambda: "started" in self.log("dns"), "the name server to start")
+
+    def _write_names(self, names):
+        hosts = "".join(f"{address} {name}\n" for address, name in names.items())
+        self.write("/run/lab/hosts", hosts)
+
+    def name_hosts(self, names):
+        """Other names for the DNS server, from now on."""
+        read = self.log("dns").count("read /run/lab/hosts")
+        self._write_names(names)
+        for pid in self.pids("dnsmasq"):
+            os.kill(pid, signal.SIGHUP)
+        wait_for(lambda: self.log("dns").count("read /run/lab/hosts") > read,
+                 "the name server to read its names")
 
     def stop(self, process, timeout=10):
         """Ends a daemon as init would: SIGTERM, and SIGKILL if that is not enough."""

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Networks and gateways that come and go under a connection that is to persist: it stays, with its
+routes and name servers, so that nothing goes around the tunnel, and carries packets again as soon
+as there is a way."""
+
+import contextlib
+import re
+import time
+
+import pytest
+
+from conftest import INSIDE
+from lab import wait_for
+
+DEFAULT = "0.0.0.0/0, ::/0"
+SECOND = {4: "192.0.3.2", 6: "2001:db8:4::2"}
+
+# How long an interruption may last once there is a way again.
+BACK_WITHIN = 15
+
+
+@pytest.fixture
+def second_uplink(network):
+    """Another cable of the desktop to the router, in another network; down."""
+    network.lab.link(network.desktop, network.router, "192.0.3.0/24", "2001:db8:4::/64",
+                     names=("wan1", "wan1"))
+    network.desktop.nmcli("connection", "down", "uplink-wan1")
+    yield "uplink-wan1"
+    network.clear()
+    network.desktop.nmcli("connection", "delete", "uplink-wan1")
+    network.desktop.run("ip", "link", "delete", "wan1")
+    network.desktop.forget_uplink("wan1")
+    # Its routes have the first metric again then.
+    network.desktop.nmcli("connection", "up", "uplink-wan0")
+
+
+@contextlib.contextmanager
+def pings(network, address):
+    """Ten packets a second meanwhile. Yields a function that says how many of them were sent and
+    how many answered until now."""
+    name = f"pings-{time.monotonic_ns()}"
+    process = network.desktop.spawn("ping", "-D", "-O", "-i", "0.1", address, log=name)
+
+    def count():
+        log = network.desktop.log(name)
+        numbers = [int(n) for n in re.findall(r"icmp_seq=(\d+)", log)]
+        return max(numbers, default=0), log.count("bytes from")
+    try:
+        yield count
+    finally:
+        network.desktop.stop(process)
+
+
+def persistent(network, **kwargs):
+    """A connection with a default route into the tunnel, up and to persist."""
+    network.add(network.conf(network.office, allowed_ips=DEFAULT, **kwargs))
+    network.desktop.nmcli("connection", "modify", "office", "vpn.persistent", "yes")
+    network.up()
+    assert network.ping(INSIDE[4])
+
+
+def is_in_place(network):
+    """Routes and name servers are the tunnel's."""
+    assert network.desktop.active() == ["office"]
+    for address in INSIDE.values():
+        assert " dev culvert0 " in network.route(address)
+    assert "nameserver 10.8.0.1" in network.desktop.read("/etc/resolv.conf")
+
+
+def comes_back(network, count, within=BACK_WITHIN):
+    """Packets are answered again; returns how many were lost until then."""
+    _sent, answered = count()
+    wait_for(lambda: count()[1] > answered, "packets to be answered", within)
+    sent, answered = count()
+    return sent - answered
+
+
+def test_another_uplink(network, second_uplink):
+    """From one network into another, without a moment in which there is none."""
+    persistent(network, DNS="10.8.0.1")
+    with pings(network, INSIDE[4]) as count:
+        network.desktop.nmcli("connection", "up", second_uplink)
+        network.desktop.nmcli("connection", "down", "uplink-wan0")
+        is_in_place(network)
+        lost = comes_back(network, count)
+        (endpoint,), = network.office.show("endpoints").values()
+        assert endpoint.startswith(SECOND[4] + ":")
+        is_in_place(network)
+    print("lost", lost)
+    assert lost < 10 * BACK_WITHIN
+    assert "The way to the gateway has changed" in network.journal()
+
+
+def test_no_uplink_for_a_while(network, second_uplink):
+    persistent(network, DNS="10.8.0.1")
+    with pings(network, INSIDE[4]) as count:
+        network.desktop.nmcli("connection", "down", "uplink-wan0")
+        is_in_place(network)
+        _sent, answered = count()
+        wait_for(lambda: count()[0] > answered + 20, "two seconds of packets in vain")
+        is_in_place(network)
+        network.desktop.nmcli("connection", "up", second_uplink)
+        comes_back(network, count)
+        is_in_place(network)
+
+
+def test_uplink_flaps(network):
+    """A hundred times without a cable for a moment."""
+    persistent(network, DNS="10.8.0.1")
+    with pings(network, INSIDE[4]) as count:
+        for _round in range(100):
+            network.router.sh("ip link set wan0 down; ip link set wan0 up")
+        # IPv6 addresses do not outlive that.
+        network.router.run("ip", "address", "add", "2001:db8:1::1/64", "dev", "wan0", "nodad")
+        comes_back(network, count)
+        is_in_place(network)
+        sent, answered = count()
+        print("sent", sent, "lost", sent - answered)
+
+
+def move(gateway, old, new):
+    """It comes back at another address, and knows nobody's."""
+    gateway.stop_wireguard()
+    gateway.sh(f"ip address add {new}/24 dev wan0; ip address del {old}/24 dev wan0;"
+               # Was the new one an alias of the old one, it is gone, too.
+               f"ip address add {new}/24 dev wan0 2> /dev/null || true;"
+               " ip route replace default via 198.51.2.1")
+    gateway.start()
+
+
+def test_gateway_behind_another_address(network):
+    """The name stays, and is looked up again; nothing else tells the desktop."""
+    old, new = network.endpoint(network.office), "198.51.2.9"
+    router = network.router
+    try:
+        router.name_hosts({old: "gateway.example"})
+        persistent(network, endpoint="gateway.example:51820")
+        with pings(network, INSIDE[4]) as count:
+            move(network.office, old, new)
+            router.name_hosts({new: "gateway.example"})
+            # 15 seconds until WireGuard asks why there is no answer, three initiations.
+            lost = comes_back(network, count, 45)
+            print("lost", lost)
+            assert network.desktop.active() == ["office"]
+            # NetworkManager has been told.
+            assert " dev wan0 " in network.route(new)
+            assert " dev culvert0 " in network.route(INSIDE[4])
+    finally:
+        move(network.office, new, old)
+        router.name_hosts({old: "gateway.example",
+                           network.endpoint(network.office, 6): "gateway.example"})
