@@ -43,6 +43,7 @@ struct _CulvertConnection {
     gboolean ready;
     char *gateway_peer;    /* who answered first: NetworkManager keeps a route to it */
     GInetAddress *gateway; /* where it is now */
+    guint mtu;             /* the device's, unless somebody else has set another one */
 
     GError *failure;
     guint failure_id;
@@ -50,7 +51,7 @@ struct _CulvertConnection {
 
 enum {
     SIGNAL_READY,
-    SIGNAL_GATEWAY_CHANGED,
+    SIGNAL_CONFIG_CHANGED,
     SIGNAL_FAILED,
     N_SIGNALS,
 };
@@ -124,8 +125,7 @@ static void log_configuration(CulvertConnection *self)
     CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
     const int families[] = {AF_INET, AF_INET6};
 
-    g_message("Interface %s, MTU %u", culvert_tun_get_name(tun),
-              culvert_service_config_mtu(self->profile));
+    g_message("Interface %s, MTU %u", culvert_tun_get_name(tun), self->mtu);
     for (guint i = 0; i < G_N_ELEMENTS(families); i++) {
         g_autofree char *line =
             culvert_service_config_describe(self->profile, families[i], self->gateway);
@@ -142,7 +142,7 @@ static gboolean open_device(CulvertConnection *self, GError **error)
 
     if (!tun)
         return FALSE;
-    if (!culvert_tun_set_mtu(tun, culvert_service_config_mtu(self->profile), error))
+    if (!culvert_tun_set_mtu(tun, self->mtu, error))
         return FALSE;
     if (self->firewall &&
         !culvert_service_firewall_ready(self->firewall, culvert_tun_get_ifindex(tun), error))
@@ -165,6 +165,8 @@ static void become_ready(CulvertConnection *self, const char *peer, GInetSocketA
     GError *error = NULL;
 
     g_clear_handle_id(&self->deadline_id, g_source_remove);
+    self->mtu = culvert_service_config_mtu(self->profile,
+                                           culvert_tunnel_get_path_mtu(self->tunnel, endpoint));
     if (!open_device(self, &error)) {
         g_warning("Connection “%s” failed: %s", self->id, error->message);
         fail(self, error);
@@ -195,7 +197,7 @@ static void follow_gateway(CulvertConnection *self, const char *peer, GInetSocke
     if (g_inet_address_equal(self->gateway, g_inet_socket_address_get_address(endpoint)))
         return;
     set_gateway(self, endpoint);
-    g_signal_emit(self, signals[SIGNAL_GATEWAY_CHANGED], 0);
+    g_signal_emit(self, signals[SIGNAL_CONFIG_CHANGED], 0);
 }
 
 /* ---- What the tunnel reports ---------------------------------------------------------------- */
@@ -258,6 +260,23 @@ static void on_endpoint_changed(CulvertTunnel *tunnel, const char *peer,
     follow_gateway(self, peer, endpoint);
 }
 
+static void on_path_mtu(CulvertTunnel *tunnel, guint path_mtu, gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+    guint mtu = culvert_service_config_mtu(self->profile, path_mtu);
+    g_autoptr(GError) error = NULL;
+
+    g_info("The path to the gateway carries packets of %u bytes", path_mtu);
+    if (mtu == self->mtu)
+        return;
+    g_message("The path to the gateway carries packets of %u bytes: the MTU is %u now, it was %u",
+              path_mtu, mtu, self->mtu);
+    self->mtu = mtu;
+    if (!culvert_tun_set_mtu(culvert_tunnel_get_tun(tunnel), mtu, &error))
+        g_warning("%s", error->message);
+    g_signal_emit(self, signals[SIGNAL_CONFIG_CHANGED], 0);
+}
+
 static void on_tunnel_failed(CulvertTunnel *tunnel, const GError *error, gpointer user_data)
 {
     CulvertConnection *self = user_data;
@@ -317,6 +336,7 @@ static void make_tunnel(CulvertConnection *self)
     g_signal_connect(self->tunnel, "unsent", G_CALLBACK(on_unsent), self);
     g_signal_connect(self->tunnel, "handshake", G_CALLBACK(on_handshake), self);
     g_signal_connect(self->tunnel, "endpoint-changed", G_CALLBACK(on_endpoint_changed), self);
+    g_signal_connect(self->tunnel, "path-mtu", G_CALLBACK(on_path_mtu), self);
     g_signal_connect(self->tunnel, "failed", G_CALLBACK(on_tunnel_failed), self);
 }
 
@@ -433,7 +453,8 @@ GVariant *culvert_connection_build_config(CulvertConnection *self)
 {
     CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
 
-    return culvert_service_config_build(self->profile, culvert_tun_get_name(tun), self->gateway);
+    return culvert_service_config_build(self->profile, culvert_tun_get_name(tun), self->gateway,
+                                        self->mtu);
 }
 
 GVariant *culvert_connection_build_ip4_config(CulvertConnection *self)
@@ -481,8 +502,8 @@ static void culvert_connection_class_init(CulvertConnectionClass *klass)
     object_class->finalize = culvert_connection_finalize;
     signals[SIGNAL_READY] = g_signal_new("ready", CULVERT_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0,
                                          NULL, NULL, NULL, G_TYPE_NONE, 0);
-    signals[SIGNAL_GATEWAY_CHANGED] =
-        g_signal_new("gateway-changed", CULVERT_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+    signals[SIGNAL_CONFIG_CHANGED] =
+        g_signal_new("config-changed", CULVERT_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                      NULL, G_TYPE_NONE, 0);
     signals[SIGNAL_FAILED] = g_signal_new("failed", CULVERT_TYPE_CONNECTION, G_SIGNAL_RUN_LAST, 0,
                                           NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_ERROR);

@@ -24,7 +24,8 @@ G_DECLARE_FINAL_TYPE(CulvertConnection, culvert_connection, CULVERT, CONNECTION,
  * Signals, never emitted from within culvert_connection_start().
  *
  * "ready": there is a session with a peer, and a device: the dictionaries can be had.
- * "gateway-changed": the gateway is, or is looked for, at another address: Config is a new one.
+ * "config-changed": the gateway is at another address, or the path to it carries less or more than
+ *     before: Config is a new one.
  * "failed" (const GError *error): it is over, for the reason that was logged; to be stopped.
  */
 

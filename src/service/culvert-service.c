@@ -78,7 +78,7 @@ static void on_ready(CulvertConnection *connection, gpointer user_data)
     set_state(self, NM_VPN_SERVICE_STATE_STARTED);
 }
 
-static void on_gateway_changed(CulvertConnection *connection, gpointer user_data)
+static void on_config_changed(CulvertConnection *connection, gpointer user_data)
 {
     send_config(user_data);
 }
@@ -204,7 +204,7 @@ static gboolean start(CulvertService *self, NMConnection *connection, GError **e
         culvert_reason_watch(nm_vpn_service_plugin_get_connection(NM_VPN_SERVICE_PLUGIN(self)),
                              nm_connection_get_uuid(connection));
     g_signal_connect(self->connection, "ready", G_CALLBACK(on_ready), self);
-    g_signal_connect(self->connection, "gateway-changed", G_CALLBACK(on_gateway_changed), self);
+    g_signal_connect(self->connection, "config-changed", G_CALLBACK(on_config_changed), self);
     g_signal_connect(self->connection, "failed", G_CALLBACK(on_failed), self);
     if (!culvert_connection_start(self->connection, &cause)) {
         stop(self);

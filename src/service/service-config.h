@@ -13,15 +13,18 @@
 
 G_BEGIN_DECLS
 
-/* The MTU of the device when the profile leaves it open: 1500 of Ethernet less the 80 bytes of an
- * IPv6 and a UDP header and WireGuard's own; what wg-quick and the kernel use, too. */
+/* The MTU of the device when the profile leaves it open and nothing is known of the path: 1500 of
+ * Ethernet less the 80 bytes of an IPv6 and a UDP header and WireGuard's own; what wg-quick and the
+ * kernel use, too. */
 #define CULVERT_SERVICE_DEFAULT_MTU 1420
 
 /* culvert_service_config_check: whether the service can do what the profile, which has been checked
  * by itself, asks for; the error, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, names the setting. */
 gboolean culvert_service_config_check(const CulvertProfile *profile, GError **error);
 
-guint culvert_service_config_mtu(const CulvertProfile *profile);
+/* culvert_service_config_mtu: the device's MTU: the profile's, or what fits a path of `path_mtu`
+ * bytes (0: unknown) in one datagram, but not less than the families in use need. */
+guint culvert_service_config_mtu(const CulvertProfile *profile, guint path_mtu);
 
 /* culvert_service_config_has_family: whether NetworkManager gets a dictionary for AF_INET or
  * AF_INET6: if the profile has an address of that family, without which NetworkManager before
@@ -29,10 +32,10 @@ guint culvert_service_config_mtu(const CulvertProfile *profile);
 gboolean culvert_service_config_has_family(const CulvertProfile *profile, int family);
 
 /* culvert_service_config_build: the dictionary of the signal Config. `gateway` is the address at
- * which the peer was reached, outside the tunnel: NetworkManager keeps a route to it. (transfer
- * full), not floating, as the others below. */
+ * which the peer was reached, outside the tunnel: NetworkManager keeps a route to it. `mtu` is the
+ * device's. (transfer full), not floating, as the others below. */
 GVariant *culvert_service_config_build(const CulvertProfile *profile, const char *tundev,
-                                       GInetAddress *gateway);
+                                       GInetAddress *gateway, guint mtu);
 
 /* culvert_service_config_build_ip4, culvert_service_config_build_ip6: the dictionaries of the
  * signals Ip4Config and Ip6Config; NULL for a family without an address.

@@ -186,8 +186,10 @@ CulvertWatch *culvert_watch_new(CulvertTunnel *tunnel, const CulvertProfile *pro
     g_signal_connect(tunnel, "handshake", G_CALLBACK(on_handshake), self);
     g_signal_connect(tunnel, "network-changed", G_CALLBACK(on_network_changed), self);
     g_signal_connect(tunnel, "resumed", G_CALLBACK(on_resumed), self);
-    if (wg_key_from_base64(&key, gateway))
+    if (wg_key_from_base64(&key, gateway)) {
         culvert_tunnel_watch_network(tunnel, &key);
+        culvert_tunnel_watch_path(tunnel, &key);
+    }
     return self;
 }
 

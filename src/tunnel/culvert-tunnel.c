@@ -29,6 +29,7 @@ enum {
     SIGNAL_UNANSWERED,
     SIGNAL_SILENT,
     SIGNAL_NETWORK_CHANGED,
+    SIGNAL_PATH_MTU,
     SIGNAL_RESUMED,
     SIGNAL_ENDPOINT_CHANGED,
     SIGNAL_ATTEMPT,
@@ -161,6 +162,8 @@ static void session_established(CulvertTunnel *self, const WgOutput *output)
     g_hash_table_remove(self->dialers, peer);
     g_hash_table_remove(self->silent, peer);
     emit_with_endpoint(self, SIGNAL_HANDSHAKE, output);
+    if (self->path && !self->stopped)
+        tunnel_path_probe(self->path);
 }
 
 static void tell_silent(CulvertTunnel *self, const char *peer)
@@ -207,7 +210,14 @@ void tunnel_announce_unsent(CulvertTunnel *self, const WgKey *public_key, const 
 
 void tunnel_announce_network_changed(CulvertTunnel *self)
 {
+    if (self->path)
+        tunnel_path_forget(self->path);
     g_signal_emit(self, signals[SIGNAL_NETWORK_CHANGED], 0);
+}
+
+void tunnel_announce_path_mtu(CulvertTunnel *self, guint mtu)
+{
+    g_signal_emit(self, signals[SIGNAL_PATH_MTU], 0, mtu);
 }
 
 /* An errno; 0: it has left. */
@@ -367,6 +377,8 @@ static gboolean run(gpointer data)
     notice_suspend(self);
     if (self->stopped)
         return G_SOURCE_CONTINUE;
+    if (self->path && atomic_exchange(&self->black_hole, false))
+        tunnel_path_suspect(self->path);
     follow_mtu(self);
     feed_handshakes(self, now);
     set_timer(self, wg_device_run(self->device, now, g_get_real_time()));
@@ -434,6 +446,7 @@ void culvert_tunnel_stop(CulvertTunnel *self)
     g_source_destroy(self->timer_source);
     g_clear_pointer(&self->routes, tunnel_routes_free);
     g_clear_pointer(&self->uplink, tunnel_uplink_free);
+    g_clear_pointer(&self->path, tunnel_path_free);
     culvert_tunnel_hang_up(self);
     tun = atomic_exchange(&self->tun, NULL);
     culvert_tun_free(tun);
@@ -470,6 +483,8 @@ static void culvert_tunnel_class_init(CulvertTunnelClass *klass)
                                               NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_UINT);
     signals[SIGNAL_NETWORK_CHANGED] = g_signal_new("network-changed", type, G_SIGNAL_RUN_LAST, 0,
                                                    NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_PATH_MTU] = g_signal_new("path-mtu", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                            NULL, G_TYPE_NONE, 1, G_TYPE_UINT);
     signals[SIGNAL_RESUMED] =
         g_signal_new("resumed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
     signals[SIGNAL_SILENT] = g_signal_new("silent", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
@@ -690,6 +705,26 @@ void culvert_tunnel_watch_network(CulvertTunnel *self, const WgKey *public_key)
 
     g_clear_pointer(&self->uplink, tunnel_uplink_free);
     self->uplink = tunnel_uplink_new(self, public_key);
+}
+
+guint culvert_tunnel_get_path_mtu(CulvertTunnel *self, GInetSocketAddress *endpoint)
+{
+    WgEndpoint to;
+
+    if (!tunnel_endpoint_from_address(&to, G_SOCKET_ADDRESS(endpoint)))
+        return 0;
+    return tunnel_path_find_mtu(self, &to);
+}
+
+void culvert_tunnel_watch_path(CulvertTunnel *self, const WgKey *public_key)
+{
+    g_return_if_fail(!self->stopped);
+
+    g_clear_pointer(&self->path, tunnel_path_free);
+    self->path = tunnel_path_new(self, public_key);
+    atomic_store(&self->watches_path, true);
+    /* What is asked of it now is answered from the main loop. */
+    culvert_tunnel_check_network(self);
 }
 
 void culvert_tunnel_check_network(CulvertTunnel *self)

@@ -34,6 +34,8 @@ G_DECLARE_FINAL_TYPE(CulvertTunnel, culvert_tunnel, CULVERT, TUNNEL, GObject)
  *     it answers.
  * "network-changed": the way to the peer of culvert_tunnel_watch_network() is another one now: its
  *     interface, router or local address. Not when there is none.
+ * "path-mtu" (guint mtu): the path to the peer of culvert_tunnel_watch_path() carries packets of
+ *     `mtu` bytes whole, their outer IP headers included; at first, and when it changes.
  * "resumed": the machine was asleep; all sessions have been dropped.
  * "endpoint-changed" (const char *peer, GInetSocketAddress *endpoint): the peer was heard from
  *     another address, which is used from now on.
@@ -108,6 +110,13 @@ void culvert_tunnel_avoid_loops(CulvertTunnel *self);
 /* culvert_tunnel_watch_network: emits "network-changed" from now on, for the way to this peer.
  * Without netlink it does nothing. */
 void culvert_tunnel_watch_network(CulvertTunnel *self, const WgKey *public_key);
+
+/* culvert_tunnel_get_path_mtu: what the path to `endpoint` is known to carry whole by now: the MTU
+ * of its first link, unless a router has said more. 0: there is no way. */
+guint culvert_tunnel_get_path_mtu(CulvertTunnel *self, GInetSocketAddress *endpoint);
+
+/* culvert_tunnel_watch_path: emits "path-mtu" from now on, for the path to this peer. */
+void culvert_tunnel_watch_path(CulvertTunnel *self, const WgKey *public_key);
 
 /* culvert_tunnel_check_network: looks whether that way has changed, soon. */
 void culvert_tunnel_check_network(CulvertTunnel *self);

@@ -181,6 +181,12 @@ void tunnel_dialer_race(TunnelDialer *dialer, const WgOutput *initiation);
  * come back into the device `tun_ifindex`: 0 if it will not, -1 if there is no other way. */
 int tunnel_uplink_find(const WgEndpoint *to, int tun_ifindex);
 
+/* tunnel_uplink_limit: has the kernel cut what is sent to that IPv6 address, beside the tunnel, to
+ * `mtu` bytes: a route, which goes by itself after `seconds`. FALSE: it cannot.
+ * tunnel_uplink_unlimit: takes it away. */
+gboolean tunnel_uplink_limit(const WgEndpoint *to, int tun_ifindex, guint mtu, guint seconds);
+void tunnel_uplink_unlimit(const WgEndpoint *to);
+
 typedef struct _TunnelUplink TunnelUplink;
 
 /* tunnel_uplink_new: watches the way to a peer and emits "network-changed", until it is freed;
@@ -201,6 +207,49 @@ void tunnel_detours_update(TunnelDetours *detours, CulvertTunnel *tunnel);
 /* tunnel_detours_find: the interface through which to send to `endpoint`; 0: as routes say. Any
  * thread. */
 int tunnel_detours_find(TunnelDetours *detours, const WgEndpoint *endpoint);
+/* ---- The path's MTU (tunnel-path.c) ---------------------------------------------------------- */
+
+/* What every IPv6 path carries whole (RFC 8200, 5). */
+#define TUNNEL_IPV6_MTU_LEAST 1280u
+
+typedef struct _TunnelPath TunnelPath;
+
+/* tunnel_path_new: learns the MTU of the path to a peer with tunnel_path_probe(), and announces it
+ * when it is another one. */
+TunnelPath *tunnel_path_new(CulvertTunnel *tunnel, const WgKey *public_key);
+void tunnel_path_free(TunnelPath *path);
+
+/* tunnel_path_probe: there is a new session, or another way. */
+void tunnel_path_probe(TunnelPath *path);
+
+/* tunnel_path_suspect: large datagrams get lost there. tunnel_path_forget: maybe no more. */
+void tunnel_path_suspect(TunnelPath *path);
+void tunnel_path_forget(TunnelPath *path);
+
+/* tunnel_path_find_mtu: as far as it is known now, bytes of an IP packet; 0: it is not. */
+guint tunnel_path_find_mtu(CulvertTunnel *tunnel, const WgEndpoint *to);
+
+/* ---- Segments sent in vain (tunnel-blackhole.c) ---------------------------------------------- */
+
+/* An inner packet that passes in any case: its datagram has 80 bytes more over IPv6. */
+#define TUNNEL_BLACKHOLE_PASSES (TUNNEL_IPV6_MTU_LEAST - 40 - 8 - WG_DATA_OVERHEAD)
+
+#define TUNNEL_BLACKHOLE_FLOWS 64
+
+typedef struct {
+    guint32 flow;
+    guint32 sequence;
+    guint repeats;
+} TunnelBlackholeFlow;
+
+/* All zero at first. */
+typedef struct {
+    TunnelBlackholeFlow flows[TUNNEL_BLACKHOLE_FLOWS];
+} TunnelBlackhole;
+
+/* tunnel_blackhole_note: an inner packet of `len` bytes is about to be sent. TRUE: it is a segment
+ * that has been sent too often. */
+gboolean tunnel_blackhole_note(TunnelBlackhole *self, const guint8 *packet, gsize len);
 
 /* ---- Routes (tunnel-routes.c) --------------------------------------------------------------- */
 
@@ -234,6 +283,7 @@ struct _CulvertTunnel {
     TunnelRoutes *routes;   /* NULL: not followed */
     TunnelDetours *detours; /* NULL: routes are obeyed */
     TunnelUplink *uplink;   /* NULL: not watched */
+    TunnelPath *path;       /* NULL: not watched */
     GHashTable *dialers;    /* public key in base64 -> TunnelDialer */
     GHashTable *silent;    /* a set: public keys in base64 of peers of which "silent" was emitted */
     gint64 overload_until; /* under load at least until then */
@@ -251,6 +301,8 @@ struct _CulvertTunnel {
 
     /* from thread to thread */
     CulvertTun *_Atomic tun;
+    atomic_bool watches_path; /* packet threads look for black holes */
+    atomic_bool black_hole;   /* they found one */
     pthread_mutex_t handshakes_lock;
     GQueue handshakes;       /* of TunnelHandshake */
     atomic_int device_error; /* errno of a thread that lost the device; 0: none has */
@@ -285,6 +337,9 @@ int tunnel_send_handshake(CulvertTunnel *self, const WgEndpoint *to, const guint
 /* tunnel_announce_unsent: emits "unsent", because of the error number `errsv`. */
 void tunnel_announce_unsent(CulvertTunnel *self, const WgKey *public_key, const WgEndpoint *to,
                             int errsv);
+
+/* tunnel_announce_path_mtu: emits "path-mtu". */
+void tunnel_announce_path_mtu(CulvertTunnel *self, guint mtu);
 
 /* tunnel_announce_network_changed: emits "network-changed". */
 void tunnel_announce_network_changed(CulvertTunnel *self);

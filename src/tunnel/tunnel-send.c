@@ -56,6 +56,7 @@ struct _TunnelSender {
     gint64 now; /* of the intake */
 
     Outgoing outgoing;
+    TunnelBlackhole blackhole;
 
     gint64 unreachable_second;
     guint unreachable_sent; /* in that second */
@@ -168,14 +169,27 @@ static void stage_pieces(TunnelSender *self, WgTx *tx, guint at)
         wg_tx_stage(tx, piece, len, self->now);
 }
 
+/* Over IPv4 routers fragment what is too large. */
+static void look_for_black_hole(TunnelSender *self, const WgTx *tx, const WgTxPacket *packet)
+{
+    if (tx->endpoint.remote.any.sa_family != AF_INET6 ||
+        !tunnel_blackhole_note(&self->blackhole, packet->data, packet->len))
+        return;
+    atomic_store(&self->tunnel->black_hole, true);
+    tunnel_wake(self->tunnel);
+}
+
 static void seal_run(TunnelSender *self, WgTx *tx, WgVerdict verdict, guint first)
 {
+    gboolean watches = atomic_load_explicit(&self->tunnel->watches_path, memory_order_relaxed);
     guint index = 0;
 
     for (guint i = first; i < first + tx->n_packets; i++) {
         const WgTxPacket *packet = &self->packets[i];
         guint8 hop_limit = 0;
 
+        if (watches)
+            look_for_black_hole(self, tx, packet);
         if (is_own_datagram(self, tx, packet) ||
             culvert_packet_outer_hops(packet->data, packet->len, &hop_limit) ==
                 CULVERT_HOPS_USED_UP)

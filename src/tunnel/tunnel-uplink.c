@@ -38,6 +38,9 @@
 
 #define ADDRESS_MAX 16
 
+/* Before NetworkManager's own exception for the gateway, which has the metric of a link. */
+#define LIMIT_METRIC 1
+
 /* A route to an address. */
 typedef struct {
     int ifindex; /* 0: there is none */
@@ -231,6 +234,107 @@ int tunnel_uplink_find(const WgEndpoint *to, int tun_ifindex)
     return search.beside.ifindex == 0 ? -1 : search.beside.ifindex;
 }
 
+/* ---- A narrower way ------------------------------------------------------------------------- */
+
+typedef union {
+    struct {
+        struct nlmsghdr header;
+        struct rtmsg route;
+    };
+    guint8 bytes[256]; /* with room for all attributes */
+} RouteRequest;
+
+static void add_attribute(RouteRequest *request, guint16 type, gconstpointer data, gsize len)
+{
+    struct rtattr attribute = {.rta_len = (guint16) RTA_LENGTH(len), .rta_type = type};
+    guint8 *end = request->bytes + NLMSG_ALIGN(request->header.nlmsg_len);
+
+    memcpy(end, &attribute, sizeof attribute);
+    memcpy(end + RTA_LENGTH(0), data, len);
+    request->header.nlmsg_len = (guint32) (end + RTA_SPACE(len) - request->bytes);
+}
+
+/* The kernel's answer to a request; an errno, 0 for success. */
+static int talk(struct nlmsghdr *request)
+{
+    int fd = open_netlink(0);
+    Buffer buffer;
+    int errsv = EIO;
+
+    if (fd < 0)
+        return errno;
+    if (send(fd, request, request->nlmsg_len, 0) >= 0 &&
+        recv(fd, &buffer, sizeof buffer, 0) >= (gssize) NLMSG_LENGTH(sizeof(struct nlmsgerr)) &&
+        buffer.header.nlmsg_type == NLMSG_ERROR)
+        errsv = -((const struct nlmsgerr *) NLMSG_DATA(&buffer.header))->error;
+    close(fd);
+    return errsv;
+}
+
+static void fill_request(RouteRequest *request, const Search *search)
+{
+    gsize size = search->family == AF_INET6 ? 16 : 4;
+    static const guint8 none[ADDRESS_MAX];
+
+    request->header.nlmsg_len = NLMSG_LENGTH(sizeof request->route);
+    request->route = (struct rtmsg){
+        .rtm_family = (unsigned char) search->family,
+        .rtm_dst_len = (unsigned char) (8 * size),
+        .rtm_table = RT_TABLE_MAIN,
+        .rtm_protocol = RTPROT_REDIRECT, /* of what the network, not the user, has said */
+        .rtm_scope = RT_SCOPE_UNIVERSE,
+        .rtm_type = RTN_UNICAST,
+    };
+    add_attribute(request, RTA_DST, search->address, size);
+    add_attribute(request, RTA_OIF, &search->beside.ifindex, sizeof(int));
+    if (memcmp(search->beside.next_hop, none, size) != 0)
+        add_attribute(request, RTA_GATEWAY, search->beside.next_hop, size);
+    add_attribute(request, RTA_PRIORITY, &(guint32){LIMIT_METRIC}, sizeof(guint32));
+}
+
+gboolean tunnel_uplink_limit(const WgEndpoint *to, int tun_ifindex, guint mtu, guint seconds)
+{
+    Search search = {.family = to->remote.any.sa_family, .tun_ifindex = tun_ifindex};
+    RouteRequest request = {
+        .header = {.nlmsg_type = RTM_NEWROUTE,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE}};
+    guint8 metrics[RTA_SPACE(sizeof(guint32))];
+    struct rtattr *metric = (struct rtattr *) metrics;
+    guint32 value = mtu;
+
+    copy_destination(&search, to);
+    search_routes(&search);
+    if (search.beside.ifindex == 0)
+        return FALSE;
+    fill_request(&request, &search);
+    metric->rta_type = RTAX_MTU;
+    metric->rta_len = (guint16) RTA_LENGTH(sizeof value);
+    memcpy(RTA_DATA(metric), &value, sizeof value);
+    add_attribute(&request, RTA_METRICS, metrics, sizeof metrics);
+    value = seconds;
+    add_attribute(&request, RTA_EXPIRES, &value, sizeof value);
+    return talk(&request.header) == 0;
+}
+
+void tunnel_uplink_unlimit(const WgEndpoint *to)
+{
+    RouteRequest request = {
+        .header = {.nlmsg_type = RTM_DELROUTE, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK}};
+    Search search = {.family = to->remote.any.sa_family};
+
+    copy_destination(&search, to);
+    request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.route);
+    request.route = (struct rtmsg){
+        .rtm_family = (unsigned char) search.family,
+        .rtm_dst_len = search.family == AF_INET6 ? 128 : 32,
+        .rtm_table = RT_TABLE_MAIN,
+        .rtm_protocol = RTPROT_REDIRECT,
+    };
+    add_attribute(&request, RTA_DST, search.address, search.family == AF_INET6 ? 16 : 4);
+    add_attribute(&request, RTA_PRIORITY, &(guint32){LIMIT_METRIC}, sizeof(guint32));
+    talk(&request.header); /* its interface may have taken it along */
+}
+
 /* ---- Watching ------------------------------------------------------------------------------- */
 
 static guint32 mix(guint32 hash, gconstpointer data, gsize len)
@@ -302,6 +406,7 @@ static void destroy_source(GSource *source)
 static gboolean check(gpointer data)
 {
     TunnelUplink *self = data;
+    g_autoptr(CulvertTunnel) tunnel = g_object_ref(self->tunnel);
     guint32 fingerprint = take_fingerprint(self);
     gboolean changed = fingerprint != self->fingerprint;
 
@@ -309,7 +414,9 @@ static gboolean check(gpointer data)
     self->fingerprint = fingerprint;
     /* Last: whoever hears of it may stop the tunnel. */
     if (changed && fingerprint != 0)
-        tunnel_announce_network_changed(self->tunnel);
+        tunnel_announce_network_changed(tunnel);
+    if (!tunnel->stopped && tunnel->path)
+        tunnel_path_probe(tunnel->path);
     return G_SOURCE_REMOVE;
 }
 

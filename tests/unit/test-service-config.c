@@ -141,7 +141,7 @@ static void test_config(void)
 {
     g_autoptr(CulvertProfile) profile = make_profile("10.0.0.2/24", "10.0.0.0/24", "", "");
     g_autoptr(GInetAddress) gateway = gateway4();
-    g_autoptr(GVariant) config = culvert_service_config_build(profile, "culvert0", gateway);
+    g_autoptr(GVariant) config = culvert_service_config_build(profile, "culvert0", gateway, 1420);
 
     assert_keys(config, 6);
     assert_value(config, "tundev", g_variant_new_string("culvert0"));
@@ -152,18 +152,45 @@ static void test_config(void)
     assert_value(config, "can-persist", g_variant_new_boolean(TRUE));
 }
 
+static void test_mtu(void)
+{
+    static const struct {
+        const char *address;
+        guint path, set, expected;
+    } CASES[] = {
+        {"10.0.0.2/24", 1500, 0, 1420},
+        {"10.0.0.2/24", 0, 0, 1420},
+        {"10.0.0.2/24", 1500, 1300, 1300},
+        {"10.0.0.2/24", 1280, 0, 1200},
+        {"10.0.0.2/24", 1280, 1400, 1400},
+        {"10.0.0.2/24", 500, 0, 576},
+        {"10.0.0.2/24", 9000, 0, 8920},
+        {"10.0.0.2/24", 65536, 0, 65440},
+        /* Below that, Linux takes IPv6 away from a device. */
+        {"fd00::2/64", 1280, 0, 1280},
+        {"10.0.0.2/24 fd00::2/64", 1400, 0, 1320},
+        {"10.0.0.2/24 fd00::2/64", 1300, 0, 1280},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_autoptr(CulvertProfile) profile = make_profile(CASES[i].address, "", "", "");
+
+        profile->mtu = CASES[i].set;
+        g_assert_cmpuint(culvert_service_config_mtu(profile, CASES[i].path), ==, CASES[i].expected);
+    }
+}
+
 static void test_config_ip6(void)
 {
     g_autoptr(CulvertProfile) profile = make_profile("fd00::2/64", "::/0", "", "");
     g_autoptr(GInetAddress) gateway = gateway6();
     g_autoptr(GVariant) config = NULL;
 
-    profile->mtu = 1280;
-    config = culvert_service_config_build(profile, "office", gateway);
+    config = culvert_service_config_build(profile, "office", gateway, 1380);
     assert_keys(config, 6);
     assert_value(config, "tundev", g_variant_new_string("office"));
     assert_value(config, "gateway", bytes16("2001:db8::7"));
-    assert_value(config, "mtu", g_variant_new_uint32(1280));
+    assert_value(config, "mtu", g_variant_new_uint32(1380));
     assert_value(config, "has-ip4", g_variant_new_boolean(FALSE));
     assert_value(config, "has-ip6", g_variant_new_boolean(TRUE));
 }
@@ -343,7 +370,7 @@ static void test_family_without_address(void)
     g_autoptr(CulvertProfile) profile =
         make_profile("10.0.0.2/24", "0.0.0.0/0 ::/0", "10.0.0.1 fd00::1", "");
     g_autoptr(GInetAddress) gateway = gateway4();
-    g_autoptr(GVariant) config = culvert_service_config_build(profile, "culvert0", gateway);
+    g_autoptr(GVariant) config = culvert_service_config_build(profile, "culvert0", gateway, 1420);
     g_autoptr(GPtrArray) warnings = culvert_service_config_warnings(profile);
 
     assert_value(config, "has-ip6", g_variant_new_boolean(FALSE));
@@ -384,6 +411,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/service-config/config", test_config);
+    g_test_add_func("/service-config/mtu", test_mtu);
     g_test_add_func("/service-config/config-ip6", test_config_ip6);
     g_test_add_func("/service-config/ip4", test_ip4);
     g_test_add_func("/service-config/ip6", test_ip6);

@@ -76,7 +76,7 @@ static void set_up(Fixture *f, gconstpointer endpoint)
 
     f->connection = culvert_connection_new(profile, "office", "office0", 0, FALSE);
     g_signal_connect_swapped(f->connection, "ready", G_CALLBACK(count), &f->ready);
-    g_signal_connect_swapped(f->connection, "gateway-changed", G_CALLBACK(count), &f->changed);
+    g_signal_connect_swapped(f->connection, "config-changed", G_CALLBACK(count), &f->changed);
     g_signal_connect(f->connection, "failed", G_CALLBACK(count_failure), &f->failed);
     g_assert_true(culvert_connection_start(f->connection, NULL));
     g_signal_connect(f->connection->tunnel, "attempt", G_CALLBACK(count_attempt), &f->attempts);
