@@ -229,10 +229,10 @@ static void on_handshake(CulvertTunnel *tunnel, const char *peer, GInetSocketAdd
     set_peer_state(self, peer, STATE_CONNECTED, g_get_real_time());
 }
 
-/* The tunnel's clock runs on when the wall clock is set: what it tells is how long ago. */
-static gint64 find_unanswered_since(CulvertStatus *self, const char *key)
+/* The tunnel's clock runs on when the wall clock is set: what it tells is how long ago; `age` if
+ * it tells nothing. */
+static gint64 find_unanswered_since(CulvertStatus *self, const char *key, gint64 age)
 {
-    gint64 age = WG_REKEY_ATTEMPT_TIME;
     WgPeerStats stats;
     WgPeer *peer;
     WgKey public_key;
@@ -252,14 +252,15 @@ static void on_unanswered(CulvertTunnel *tunnel, const char *peer, guint count, 
     PeerState *state = get_peer(self, peer);
 
     if (state->unanswered_since_us == 0)
-        state->unanswered_since_us = find_unanswered_since(self, peer);
+        state->unanswered_since_us = find_unanswered_since(self, peer, 0);
     refresh(self);
 }
 
 /* Since the first of the initiations that were left unanswered. */
 static void on_silent(CulvertTunnel *tunnel, const char *peer, gpointer user_data)
 {
-    set_peer_state(user_data, peer, STATE_SILENT, find_unanswered_since(user_data, peer));
+    set_peer_state(user_data, peer, STATE_SILENT,
+                   find_unanswered_since(user_data, peer, WG_REKEY_ATTEMPT_TIME));
 }
 
 static void on_endpoint_changed(CulvertTunnel *tunnel, const char *peer,

@@ -180,6 +180,23 @@ static void peer_silent(CulvertTunnel *self, const WgOutput *output)
     tell_silent(self, peer);
 }
 
+/* A response has left. The peer asks again and again, and does not hear us: while it does that, the
+ * core sees no need to ask by itself. */
+static void count_unconfirmed(CulvertTunnel *self, const WgKey *public_key)
+{
+    WgPeer *peer = wg_device_find_peer(self->device, public_key);
+    char key[WG_KEY_BASE64_SIZE];
+    WgPeerStats stats;
+
+    if (!peer)
+        return;
+    wg_peer_get_stats(peer, &stats);
+    if (stats.responses_unconfirmed < 2)
+        return;
+    wg_key_to_base64(public_key, key);
+    g_signal_emit(self, signals[SIGNAL_UNANSWERED], 0, key, stats.responses_unconfirmed);
+}
+
 /* An initiation is about to leave. That the peer is silent we also have to find out by ourselves:
  * while a dialer asks anew each time, the core never gives up. */
 static void count_unanswered(CulvertTunnel *self, WgPeer *peer)
@@ -292,10 +309,13 @@ static void send_output(CulvertTunnel *self, WgOutput *output)
 {
     g_autofree guint8 *data = output->data;
 
-    if (output->peer && data[0] == WG_TYPE_INITIATION)
+    if (output->peer && data[0] == WG_TYPE_INITIATION) {
         send_initiation(self, output->peer, output);
-    else
-        send_datagram(self, output);
+        return;
+    }
+    send_datagram(self, output);
+    if (output->peer && data[0] == WG_TYPE_RESPONSE)
+        count_unconfirmed(self, wg_peer_get_public_key(output->peer));
 }
 
 /* Signal handlers may stop the tunnel: look before each output. */

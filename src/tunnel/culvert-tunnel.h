@@ -29,7 +29,8 @@ G_DECLARE_FINAL_TYPE(CulvertTunnel, culvert_tunnel, CULVERT, TUNNEL, GObject)
  * "handshake" (const char *peer, GInetSocketAddress *endpoint): a session with the peer was agreed
  *     on and confirmed; again about every two minutes while there is traffic.
  * "unanswered" (const char *peer, guint count): `count` initiations, two or more, have been left
- *     unanswered since the last session.
+ *     unanswered since the last session; or as many of our responses have not reached the peer,
+ *     which keeps asking.
  * "silent" (const char *peer): the peer has left 90 seconds of initiations unanswered; once until
  *     it answers.
  * "network-changed": the way to the peer of culvert_tunnel_watch_network() is another one now: its

@@ -244,6 +244,7 @@ static void respond(WgPeer *peer, WgNoise *noise, const WgInitiation *initiation
     memcpy(message.ephemeral, &ephemeral_public, sizeof ephemeral_public);
     pthread_mutex_lock(&device->lock);
     index = wg_index_new_locked(device, peer);
+    peer->stats.responses_unconfirmed++;
     pthread_mutex_unlock(&device->lock);
     message.sender = GUINT32_TO_LE(index);
     begin_session(peer, noise, index, GUINT32_FROM_LE(initiation->sender), FALSE, now);
@@ -308,6 +309,7 @@ static void complete_as_initiator(WgPeer *peer, gint64 now)
     wg_timers_handshake_complete(&peer->timers, now);
     peer->stats.handshakes++;
     peer->stats.initiations_unanswered = 0;
+    peer->stats.responses_unconfirmed = 0;
     peer->stats.last_handshake_us = now;
     peer->stats.last_handshake_real_us = now + device->real_offset;
     wg_peer_need_locked(peer, WG_WORK_SESSION | WG_WORK_KEEPALIVE);

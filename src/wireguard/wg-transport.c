@@ -476,6 +476,7 @@ static gboolean confirm_locked(WgPeer *peer, WgKeypair *keypair, gint64 now)
     wg_timers_handshake_complete(&peer->timers, now);
     peer->stats.handshakes++;
     peer->stats.initiations_unanswered = 0;
+    peer->stats.responses_unconfirmed = 0;
     peer->stats.last_handshake_us = now;
     peer->stats.last_handshake_real_us = now + peer->device->real_offset;
     return wg_peer_need_locked(peer, WG_WORK_SESSION | WG_WORK_FLUSH);

@@ -150,7 +150,8 @@ typedef struct {
     guint64 handshakes;            /* sessions agreed on */
     guint initiations_unanswered;  /* initiations sent since the last session or start */
     gint64 unanswered_since_us;    /* `now` of the first of them */
-    guint64 dropped_allowed_ips;   /* inner source is not this peer's */
+    guint responses_unconfirmed; /* responses sent since the last session: our way out is broken */
+    guint64 dropped_allowed_ips; /* inner source is not this peer's */
     guint64 dropped_replayed;
     guint64 dropped_malformed; /* inner packet is not IPv4 or IPv6, or lies about its length */
     guint64 dropped_staged;    /* packets that waited in vain for a session */

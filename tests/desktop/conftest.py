@@ -88,11 +88,11 @@ class Network:
         return self.desktop.journal("nm-culvert-service")[self.counter:]
 
     @contextlib.contextmanager
-    def router_drops(self, rule):
-        """Meanwhile the router drops what matches the rule, an expression of nft(8)."""
+    def router_drops(self, *rules):
+        """Meanwhile the router drops what matches one of the rules, expressions of nft(8)."""
         self.router.sh("nft add table inet lab\n"
                        "nft 'add chain inet lab f { type filter hook forward priority 0; }'\n"
-                       f"nft add rule inet lab f {rule} drop")
+                       + "\n".join(f"nft add rule inet lab f {rule} drop" for rule in rules))
         try:
             yield
         finally:

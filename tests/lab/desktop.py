@@ -74,6 +74,7 @@ class Desktop(Host):
         self._bus = None
         self._manager = None
         self._marks = 0
+        self.environment = {}  # of NetworkManager, and of the services that it starts
         super().__init__(name, out)
 
     def _prepare(self):
@@ -112,25 +113,37 @@ class Desktop(Host):
     def start(self):
         self.spawn(sys.executable, os.path.join(HERE, "journal.py"), JOURNAL, log="journal")
         wait_for(lambda: self.succeeds("test", "-S", JOURNAL), "the journal")
-        self._bus = self.spawn("dbus-daemon", "--config-file=/run/lab/bus.conf", "--nofork",
-                               "--nopidfile", "--nosyslog", log="bus")
-        wait_for(lambda: self.succeeds("test", "-S", "/run/dbus/system_bus_socket"), "the bus")
-        self._start_manager()
+        self.start_bus()
+        self.start_manager()
         for uplink in self._uplinks:
             self._up(*uplink)
 
-    def _start_manager(self):
-        self._manager = self.spawn("NetworkManager", "--no-daemon", log="networkmanager")
+    def start_bus(self):
+        self._bus = self.spawn("dbus-daemon", "--config-file=/run/lab/bus.conf", "--nofork",
+                               "--nopidfile", "--nosyslog", log="bus")
+        wait_for(lambda: self.succeeds("test", "-S", "/run/dbus/system_bus_socket"), "the bus")
+
+    def stop_bus(self):
+        self.stop(self._bus)
+        self.run("rm", "-f", "/run/dbus/system_bus_socket")
+
+    def start_manager(self):
+        self._manager = self.spawn("NetworkManager", "--no-daemon", log="networkmanager",
+                                   env=self.environment)
         wait_for(lambda: self.nmcli("-g", "RUNNING", "general", check=False).stdout == "running\n",
                  "NetworkManager to start", 20)
 
+    def stop_manager(self):
+        """As an update does: what it has configured stays."""
+        self.stop(self._manager)
+
     def reboot(self):
         """NetworkManager ends, and starts on a machine that has no memory of it but its profiles."""
-        self.stop(self._manager)
+        self.stop_manager()
         for interface, _addresses, _routers in self._uplinks:
             self.sh(f"ip address flush dev {interface}; ip link set {interface} down")
         self.sh("rm -rf /run/NetworkManager/*; : > /etc/resolv.conf")
-        self._start_manager()
+        self.start_manager()
 
     @contextlib.contextmanager
     def without_manager(self, number=signal.SIGTERM):

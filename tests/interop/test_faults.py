@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Lines with faults: TCP through the tunnel ends with the right bytes, in both directions; and what
+the line did to the datagrams is counted, so that a test on a good line does not pass as one."""
+
+import json
+import os
+import re
+import signal
+import time
+
+import pytest
+
+from ends import make_ends, running
+from lab import wait_for
+
+RELAY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
+PIECES = 16  # of 64 KiB
+
+
+def passes(a, b, count=PIECES):
+    """A stream each way."""
+    assert a.flows("tcp", b, count=count) == count
+    assert b.flows("tcp", a, count=count) == count
+
+
+# Which of so many datagrams are dropped: evenly, so that no test waits for the luck of a handshake;
+# relay.py is for chance.
+LOSSES = {1: (100, "0"), 10: (10, "0"), 30: (10, "0, 3, 7")}
+
+
+def lossy(host, percent):
+    """So many of the tunnel's datagrams that arrive at the host are dropped."""
+    every, which = LOSSES[percent]
+    host.sh("nft add table inet loss; nft add chain inet loss in"
+            " '{ type filter hook input priority 0; }';"
+            " nft add counter inet loss lost; nft add counter inet loss arrived;"
+            " nft add rule inet loss in udp dport 51820 counter name arrived;"
+            f" nft add rule inet loss in udp dport 51820 numgen inc mod {every} {{ {which} }}"
+            " counter name lost drop")
+
+
+def counted(host, name):
+    return int(re.search(r"packets (\d+)", host.output("nft", "list", "counter", "inet", "loss",
+                                                       name))[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("percent", [1, 10, 30])
+def test_loss(both, percent):
+    """Also of handshakes. At 30 % TCP itself hardly gets on: less is sent, in more time."""
+    a, b = both
+    for end in both:
+        lossy(end.host, percent)
+    # The first handshake may need several tries, of five seconds each.
+    assert a.ping(b.v4, deadline=60)
+    passes(a, b, {1: 64, 10: 16, 30: 1}[percent])
+    lost, every = (sum(counted(end.host, name) for end in both) for name in ("lost", "arrived"))
+    print(f"{lost} of {every} datagrams lost, {100 * lost / every:.1f} %")
+    assert lost > 0
+    assert abs(100 * lost / every - percent) < 1
+
+
+@pytest.fixture
+def relayed(cable):
+    """culvert on both, with relay.py on the way."""
+    a, b = make_ends(cable, ("culvert", "culvert"))
+
+    def begin(faults, seed=1):
+        relay = a.host.spawn("/usr/bin/python3", RELAY, "127.0.0.1:4000", "192.0.2.1:51820",
+                             faults, seed, log="relay")
+        wait_for(lambda: "listening" in a.host.log("relay"), "the relay to listen")
+        a.add_peer(b, endpoint="127.0.0.1:4000")
+
+        def end():
+            a.host.stop(relay)
+            return json.loads(a.host.log("relay").splitlines()[-1])
+        return a, b, end
+    return begin
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("faults", ["loss=10", "double=20", "late=10", "damage=5", "cut=5",
+                                    "loss=2,double=5,late=5,damage=2,cut=2"])
+def test_relay(relayed, faults):
+    a, b, end = relayed(faults)
+    assert a.ping(b.v4, deadline=60)
+    passes(a, b)
+    counts = end()
+    print(counts)
+    for direction in counts.values():
+        assert all(count > 0 for count in direction.values()), counts
+
+
+def test_nothing_arrives_twice(relayed):
+    """Of each packet that is doubled on the line, one arrives; of one that is damaged, none."""
+    a, b, end = relayed("double=100")
+    assert a.ping(b.v4)
+    ping = a.host.run("ping", "-c", 200, "-i", "0.01", "-W", 2, b.v4).stdout
+    assert "DUP" not in ping
+    assert re.search(r"200 received", ping)
+    assert end()["out"]["double"] >= 200
+
+
+def test_damage_is_dropped_not_delivered(relayed):
+    a, b, end = relayed("damage=30")
+    assert a.ping(b.v4, deadline=60)
+    ping = a.host.run("ping", "-c", 200, "-i", "0.01", "-W", 2, b.v4, check=False).stdout
+    received = int(re.search(r"(\d+) received", ping)[1])
+    counts = end()
+    damaged = counts["out"]["damage"] + counts["back"]["damage"]
+    print(received, "of 200 answered,", damaged, "datagrams damaged")
+    assert "wrong data byte" not in ping and "DUP" not in ping
+    assert damaged > 20
+    assert 200 - damaged <= received < 200
+
+
+@pytest.mark.slow
+def test_gateway_killed_under_load(cable):
+    """SIGKILL while streams flow; it starts anew with the same keys, and knows nobody's address.
+    Packets are lost meanwhile; the tunnel is there again when the client has asked anew, and
+    streams are complete."""
+    a, b = make_ends(cable, ("culvert", "culvert"))
+    assert a.ping(b.v4)
+    pings = a.host.spawn("ping", "-O", "-i", "0.05", b.v4, log="pings")
+    load = a.host.spawn("ping", "-f", "-s", 1300, b.v4)
+    wait_for(lambda: a.host.log("pings").count("bytes from") > 5, "traffic")
+    for pid in b.host.pids("culvert"):
+        os.kill(pid, signal.SIGKILL)
+    b.process.wait()
+    died = time.monotonic()
+    running.remove(b)
+    b.start()
+    b.add_peer(a)
+    before = a.host.log("pings").count("bytes from")
+    # 15 seconds after data without an answer the client asks, and 5 later again.
+    wait_for(lambda: a.host.log("pings").count("bytes from") > before, "answers again", 30)
+    away = time.monotonic() - died
+    a.host.stop(load)
+    a.host.stop(pings)
+    log = a.host.log("pings")
+    sent = max(int(n) for n in re.findall(r"icmp_seq=(\d+)", log))
+    lost = sent - log.count("bytes from")
+    print(f"away for {away:.1f} s, {lost} of {sent} packets lost")
+    assert lost <= 20 * (away + 1)
+    passes(a, b)
+
+
+@pytest.mark.parametrize("years", [-1, 1])
+def test_clock_set(cable, years, tmp_path):
+    """The wall clock is set by a year: sessions stay, and new ones are agreed on. The gateway takes
+    no initiation with an older time stamp than the last one, so ours never goes back."""
+    shift = tmp_path / "shift"
+    shift.write_bytes((0).to_bytes(8, "little", signed=True))
+    a, b = make_ends(cable, ("culvert", "culvert"),
+                     environment={"LD_PRELOAD": os.environ["CLOCK"], "LAB_CLOCK": str(shift)})
+    assert a.ping(b.v4, count=5)
+    first = a.handshake(b)
+    with open(shift, "r+b") as file:
+        file.write((years * 365 * 86400).to_bytes(8, "little", signed=True))
+    assert a.ping(b.v4, count=5)
+    # A new session: the gateway has forgotten the old one.
+    b.down()
+    b.up()
+    assert a.ping(b.v4, count=5, deadline=30)
+    latest = a.handshake(b)
+    assert abs(latest - first - years * 365 * 86400) < 60
