@@ -21,7 +21,7 @@ def test_one_way(network):
         # 15 seconds until it asks, and two more initiations of it.
         wait_for(lambda: get_status(network)[0]["trying"], "the gateway to be looked for", 40)
     assert network.ping("10.8.0.1")
-    assert get_status(network)[0]["trying"] == ""
+    wait_for(lambda: get_status(network)[0]["trying"] == "", "a new session")
 
 
 def test_dead_gateway_ends_the_connection(network):

@@ -4,7 +4,9 @@ routes and name servers, so that nothing goes around the tunnel, and carries pac
 as there is a way."""
 
 import contextlib
+import os
 import re
+import struct
 import time
 
 import pytest
@@ -116,6 +118,46 @@ def test_uplink_flaps(network):
         is_in_place(network)
         sent, answered = count()
         print("sent", sent, "lost", sent - answered)
+
+
+@pytest.fixture
+def clock(network):
+    """NetworkManager, and the services that it starts, with clocks that can be shifted: a function
+    that lets the machine have slept for so many seconds."""
+    desktop = network.desktop
+    library = os.path.join(os.environ["CULVERT_BUILD"], "tests", "interop", "liblab-clock.so")
+    desktop.run("sh", "-c", "head -c 16 /dev/zero > /run/lab/clock")
+    desktop.stop_manager()
+    desktop.environment = {"LD_PRELOAD": os.path.abspath(library), "LAB_CLOCK": "/run/lab/clock"}
+    desktop.start_manager()
+
+    def sleep(seconds):
+        shift = struct.pack("<qq", 0, seconds)
+        desktop.sh("printf '" + "".join(f"\\{byte:03o}" for byte in shift)
+                   + "' | dd of=/run/lab/clock conv=notrunc status=none")
+    yield sleep
+    network.clear()
+    desktop.environment = {}
+    desktop.stop_manager()
+    desktop.start_manager()
+
+
+def test_suspend_and_resume(network, clock):
+    """The network goes before, as with Wi-Fi, and comes back after; keys are older than their life
+    by then."""
+    persistent(network, DNS="10.8.0.1")
+    peer, = network.office.show("latest-handshakes")
+    sessions = network.office.log("wireguard").count("Received handshake initiation")
+    with pings(network, INSIDE[4]) as count:
+        network.desktop.nmcli("connection", "down", "uplink-wan0")
+        clock(3600)
+        is_in_place(network)
+        network.desktop.nmcli("connection", "up", "uplink-wan0")
+        comes_back(network, count)
+        is_in_place(network)
+    assert "The machine was asleep: all sessions start anew" in network.journal()
+    assert network.office.log("wireguard").count("Received handshake initiation") > sessions
+    assert peer in network.office.show("latest-handshakes")
 
 
 def move(gateway, old, new):

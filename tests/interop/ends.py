@@ -176,21 +176,23 @@ class End:
         flood = ["-f"] if count > 1 else []
         return self.host.succeeds("ping", "-c", count, *flood, "-w", deadline, *argv, address)
 
-    def flows(self, kind, other, version=4, flows=1, size=65536, count=64):
+    def flows(self, kind, other, version=4, flows=1, size=65536, count=64, patience=20):
         """Sends COUNT pieces of SIZE bytes in each of FLOWS flows to `other`; returns how many
-        arrived as they were sent. See flows.py."""
-        return int(self.traffic(kind, other, version, flows, size, count))
+        arrived as they were sent. `patience`: seconds without any progress. See flows.py."""
+        return int(self.traffic(kind, other, version, flows, size, count, patience))
 
     def order(self, other, version=4, flows=1, size=200, count=2000):
         """(how many datagrams were overtaken by another of their flow, how many arrived)"""
         return tuple(map(int, self.traffic("order", other, version, flows, size, count).split()))
 
-    def traffic(self, kind, other, version, flows, size, count):
+    def traffic(self, kind, other, version, flows, size, count, patience=20):
         argv = [kind, other.inside(version), PORT, flows, size, count]
         name = f"sink-{next(serial)}"
-        other.host.spawn("/usr/bin/python3", FLOWS, "sink", *argv, log=name)
+        env = {"FLOWS_TIMEOUT": str(patience)}
+        other.host.spawn("/usr/bin/python3", FLOWS, "sink", *argv, log=name, env=env)
         wait_for(lambda: "listening" in other.host.log(name), "the sink to listen")
-        return self.host.output("/usr/bin/python3", FLOWS, "send", *argv)
+        return self.host.output("/usr/bin/python3", FLOWS, "send", *argv, env=env,
+                                timeout=3 * patience)
 
 
 def make_ends(cable, programs, psk=None, environment=None):

@@ -10,6 +10,7 @@ sockets, each sends COUNT numbered datagrams of SIZE bytes; some are answered. P
 arrived before one with a lower number of their flow, and how many arrived at all."""
 
 import hashlib
+import os
 import socket
 import sys
 import threading
@@ -17,7 +18,7 @@ import threading
 WINDOW = 64  # datagrams under way, of all flows: wireguard-go's socket has not much room
 WINDOW_BYTES = 1 << 16  # a socket's buffer holds more by default, with all its overhead
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python has no name for it
-TIMEOUT = 20  # seconds without any progress
+TIMEOUT = int(os.environ.get("FLOWS_TIMEOUT", "20"))  # seconds without any progress
 LOSS_TIMEOUT = 2  # how long a datagram is waited for
 
 

@@ -40,7 +40,7 @@ def exists(world, path):
 
 
 IDLE = {"Id": "", "Uuid": "", "State": "idle", "Since": 0, "Device": "", "PublicKey": "",
-        "Endpoint": "", "Peers": []}
+        "Endpoint": "", "Trying": "", "UnansweredSince": 0, "Peers": []}
 
 
 def test_idle(world):
@@ -49,7 +49,7 @@ def test_idle(world):
     assert properties(service) == IDLE
     status, peers = get_status(service)
     assert status == {"id": "", "uuid": "", "state": "idle", "since": 0, "device": "",
-                      "public-key": "", "endpoint": ""}
+                      "public-key": "", "endpoint": "", "trying": "", "unanswered-since": 0}
     assert peers == []
 
 
@@ -69,6 +69,8 @@ def test_connecting(world):
     assert before <= status["since"] <= time.time()
     assert before <= peer["since"] <= time.time()
     assert status["endpoint"] == peer["endpoint"] == peer["endpoint-name"] == "192.0.2.1:10"
+    assert status["trying"] == peer["trying"] == "192.0.2.1:10"
+    assert before <= status["unanswered-since"] == peer["unanswered-since"] <= time.time()
     assert status["device"] == ""
     assert status["public-key"] == me.keys.public
     assert peer["initiations-unanswered"] >= 2 and peer["handshakes"] == 0
@@ -83,7 +85,7 @@ def test_name_that_is_not_found(world):
     service.wait_log("could not be resolved")
     status, (peer,) = get_status(service)
     assert (status["endpoint"], peer["endpoint"]) == ("", "")
-    assert peer["endpoint-name"] == "gateway.example:51820"
+    assert peer["endpoint-name"] == status["trying"] == "gateway.example:51820"
 
 
 def test_connected(world):
@@ -104,10 +106,10 @@ def test_connected(world):
     assert sorted(allowed) == ["10.8.0.0/24", "203.0.113.7/32", "fd08::/64"]
     assert now == {
         "Id": "office", "State": "connected", "Device": "culvert0", "PublicKey": me.keys.public,
-        "Endpoint": "192.0.2.1:51820",
+        "Endpoint": "192.0.2.1:51820", "Trying": "", "UnansweredSince": 0,
         "Peers": [{"public-key": world.gateway.keys.public, "state": "connected",
                    "endpoint": "192.0.2.1:51820", "endpoint-name": "192.0.2.1:51820",
-                   "persistent-keepalive": 25}]}
+                   "trying": "", "unanswered-since": 0, "persistent-keepalive": 25}]}
     # What PropertiesChanged has said is what Get says.
     heard = {}
     for change in seen:

@@ -385,6 +385,32 @@ static void test_silent(Fixture *f, gconstpointer unused)
     g_assert_cmpint(tunnel_boot_time() - begin + passed, >=, WG_REKEY_ATTEMPT_TIME);
 }
 
+/* A gateway that was away for an hour is back a moment after it is: the peer is asked all the time,
+ * and its owner has heard once that it is silent. */
+static void test_away_for_an_hour(Fixture *f, gconstpointer unused)
+{
+    guint16 port = culvert_tunnel_get_listen_port(f->b.tunnel);
+    g_autoptr(GError) error = NULL;
+
+    dial(&f->a, &f->b, "127.0.0.1");
+    wait_until(f->a.handshakes == 1 && f->b.handshakes == 1);
+    culvert_tunnel_hang_up(f->b.tunnel);
+    passed = 0;
+    tunnel_now = later;
+    culvert_tunnel_set_listen_port(f->b.tunnel, port, NULL);
+    dial(&f->a, &f->b, "127.0.0.1");
+    wait_until(f->a.attempts == 2);
+    while (passed < 3600 * WG_SECOND)
+        let_pass(&f->a, WG_SECOND);
+    g_assert_cmpuint(f->a.silent, ==, 1);
+    g_assert_cmpuint(f->a.handshakes, ==, 1);
+    culvert_tunnel_listen(f->b.tunnel, port, 0, &error);
+    g_assert_no_error(error);
+    let_pass(&f->a, 6 * WG_SECOND);
+    wait_until(f->a.handshakes == 2 && f->b.handshakes == 2);
+    tunnel_now = tunnel_boot_time;
+}
+
 static gint64 slept;
 
 static gint64 time_slept(void)
@@ -401,7 +427,9 @@ static void test_suspend(Fixture *f, gconstpointer unused)
     dial(&f->a, &f->b, "127.0.0.1");
     wait_until(f->a.handshakes == 1 && f->b.handshakes == 1);
     slept = 3600 * WG_SECOND;
+    g_signal_connect_swapped(f->a.tunnel, "resumed", G_CALLBACK(count), &f->a.changes);
     tunnel_wake(f->a.tunnel);
+    wait_until(f->a.changes == 1);
     wg_peer_initiate(wg_device_find_peer(culvert_tunnel_get_device(f->a.tunnel), &f->b.public_key),
                      TRUE);
     wait_until(f->a.handshakes == 2);
@@ -791,6 +819,7 @@ int main(int argc, char **argv)
     ADD("peer/own-key", NULL, test_own_key);
     ADD("listen/port-in-use", NULL, test_port_in_use);
     ADD("time/silent", NULL, test_silent);
+    ADD("time/away-for-an-hour", NULL, test_away_for_an_hour);
     ADD("time/suspend", NULL, test_suspend);
     ADD("time/clock", NULL, test_timer_clock);
     ADD("load/cookies", NULL, test_under_load);
