@@ -255,6 +255,10 @@ gboolean tunnel_blackhole_note(TunnelBlackhole *self, const guint8 *packet, gsiz
 
 typedef struct _TunnelRoutes TunnelRoutes;
 
+/* tunnel_open_netlink: a socket to ask the kernel of routes and, if `groups` says of which changes
+ * (RTMGRP_...), to be told of them: rtnetlink(7). It waits a second for an answer. -1 and errno. */
+int tunnel_open_netlink(guint32 groups);
+
 /* tunnel_routes_new: follows the routes until it is freed; NULL, with a message, if it cannot. */
 TunnelRoutes *tunnel_routes_new(CulvertTunnel *tunnel);
 void tunnel_routes_free(TunnelRoutes *routes);

@@ -205,7 +205,7 @@ static gboolean read_news(int fd, GIOCondition condition, gpointer data)
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 
-static int open_netlink(guint32 groups)
+int tunnel_open_netlink(guint32 groups)
 {
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
     struct timeval patience = {.tv_sec = ANSWER_SECONDS};
@@ -231,8 +231,8 @@ TunnelRoutes *tunnel_routes_new(CulvertTunnel *tunnel)
     TunnelRoutes *self = g_new0(TunnelRoutes, 1);
 
     self->tunnel = tunnel;
-    self->ask_fd = open_netlink(0);
-    self->news_fd = open_netlink(RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV6_ROUTE);
+    self->ask_fd = tunnel_open_netlink(0);
+    self->news_fd = tunnel_open_netlink(RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV6_ROUTE);
     if (self->ask_fd < 0 || self->news_fd < 0) {
         g_info("Cannot watch the routes (%s): a peer's first packet after a change of them may "
                "have to tell us of it",

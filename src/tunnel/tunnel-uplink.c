@@ -24,14 +24,10 @@
 #include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 /* The kernel never sends more than this at once (rtnetlink.c, NLMSG_GOODSIZE). */
 #define MESSAGE_MAX 32768
-
-/* The kernel answers at once; this is for the case that it does not. */
-#define ANSWER_SECONDS 1
 
 /* How long after the first of some changes. */
 #define SETTLE_MS 200
@@ -151,20 +147,6 @@ static void read_route(Search *search, const struct nlmsghdr *header)
         search->beside = route;
 }
 
-static int open_netlink(guint32 groups)
-{
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
-    struct timeval patience = {.tv_sec = ANSWER_SECONDS};
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-
-    if (fd >= 0 && bind(fd, (struct sockaddr *) &address, sizeof address) == 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
 static gboolean ask_for_all(int fd, int family)
 {
     struct {
@@ -204,7 +186,7 @@ static gboolean read_some(int fd, Search *search)
 
 static void search_routes(Search *search)
 {
-    int fd = open_netlink(0);
+    int fd = tunnel_open_netlink(0);
 
     if (fd < 0)
         return;
@@ -257,7 +239,7 @@ static void add_attribute(RouteRequest *request, guint16 type, gconstpointer dat
 /* The kernel's answer to a request; an errno, 0 for success. */
 static int talk(struct nlmsghdr *request)
 {
-    int fd = open_netlink(0);
+    int fd = tunnel_open_netlink(0);
     Buffer buffer;
     int errsv = EIO;
 
@@ -443,8 +425,8 @@ static gboolean read_news(int fd, GIOCondition condition, gpointer data)
 TunnelUplink *tunnel_uplink_new(CulvertTunnel *tunnel, const WgKey *public_key)
 {
     TunnelUplink *self;
-    int fd = open_netlink(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
-                          RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+    int fd = tunnel_open_netlink(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+                                 RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
 
     if (fd < 0) {
         g_info("Cannot watch the network (%s): after a change of it, the peer is asked anew only "

@@ -43,6 +43,11 @@ def narrow_path(network, speaks):
         yield
 
 
+def limits(network):
+    """The routes that the service makes where routers say nothing."""
+    return network.desktop.output("ip", "-6", "route", "show", "proto", "redirect")
+
+
 def set_up(network, outside, inside="10.8.0.2/24, fd08::2/64", **kwargs):
     network.add(network.conf(network.office, outside, Address=inside, **kwargs))
 
@@ -89,6 +94,9 @@ def test_becomes_narrow(network, outside, speaks):
         if outside == 6 and not speaks:
             assert mtu(network) == NARROW - 80
             assert "swallows large datagrams" in network.journal()
+            assert "mtu 1280" in limits(network)
+            network.down()
+            assert not limits(network)
         else:
             assert network.desktop.succeeds("ping", "-c1", "-w5", "-Mdo", f"-s{mtu(network) - 28}",
                                             "10.8.0.1")
