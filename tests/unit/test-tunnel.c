@@ -30,6 +30,7 @@ typedef struct {
     guint handshakes, attempts, unresolved, unsent, moves, silent, failures, changes;
     char *last_error;
     char *last_endpoint;
+    char *first_attempt;
 } End;
 
 typedef struct {
@@ -53,6 +54,8 @@ static void on_attempt(CulvertTunnel *tunnel, const char *peer, const char *name
 {
     end->attempts++;
     g_assert_true((endpoint == NULL) == (error != NULL));
+    if (endpoint && !end->first_attempt)
+        end->first_attempt = g_socket_connectable_to_string(G_SOCKET_CONNECTABLE(endpoint));
     if (error) {
         end->unresolved++;
         g_free(end->last_error);
@@ -111,6 +114,7 @@ static void end_clear(End *end)
     g_clear_object(&end->tunnel);
     g_clear_pointer(&end->last_error, g_free);
     g_clear_pointer(&end->last_endpoint, g_free);
+    g_clear_pointer(&end->first_attempt, g_free);
 }
 
 static void add_peer(End *end, const End *peer, const WgPrefix *allowed, const WgKey *psk)
@@ -228,7 +232,9 @@ static void test_race(Fixture *f, gconstpointer unused)
     dial(&f->a, &f->b, "half.example");
     wait_until(f->a.handshakes == 1);
     g_assert_cmpint(g_get_monotonic_time() - begin, <, 2 * G_USEC_PER_SEC);
-    g_assert_cmpuint(f->a.attempts, ==, 2);
+    /* That family comes first if its names are there within 50 ms (RFC 8305, 3). */
+    if (g_str_has_prefix(f->a.first_attempt, "[2001:db8::77]:"))
+        g_assert_cmpuint(f->a.attempts, ==, 2);
     g_assert_true(g_str_has_prefix(f->a.last_endpoint, "198.51.100.1:"));
 }
 
@@ -244,7 +250,7 @@ static void test_race_of_one_peer(Fixture *f, gconstpointer unused)
     f->b.tunnel->stopped = FALSE;
     tunnel_wake(f->b.tunnel);
     wait_until(f->a.handshakes == 1 && f->b.handshakes == 1);
-    g_assert_true(g_str_has_prefix(f->a.last_endpoint, "[2001:db8::1]:"));
+    g_assert_cmpstr(f->a.last_endpoint, ==, f->a.first_attempt);
     wg_device_get_stats(culvert_tunnel_get_device(f->b.tunnel), &stats);
     g_assert_cmpuint(stats.dropped_handshake, ==, 1);
 }
