@@ -254,8 +254,7 @@ int tunnel_send_handshake(CulvertTunnel *self, const WgEndpoint *to, const guint
     CulvertTun *tun = atomic_load(&self->tun);
     TunnelRun run = {.endpoint = to, .data = data, .len = len, .segment = len, .tos = tos};
 
-    /* A mark has routing rules that keep what bears it out of the tunnel: wg-quick(8). */
-    if (tun && self->fwmark == 0)
+    if (tun)
         run.ifindex = tunnel_uplink_find(to, culvert_tun_get_ifindex(tun));
     if (run.ifindex < 0) {
         tunnel_count(&self->udp_send_dropped, 1);

@@ -195,8 +195,7 @@ void tunnel_path_probe(TunnelPath *self)
     wg_peer_get_endpoint(peer, &endpoint);
     /* The tunnel's own MTU would be found, and the next one be smaller still. */
     if (endpoint.remote.any.sa_family == AF_UNSPEC ||
-        (tun && self->tunnel->fwmark == 0 &&
-         tunnel_uplink_find(&endpoint, culvert_tun_get_ifindex(tun)) != 0))
+        (tun && tunnel_uplink_find(&endpoint, culvert_tun_get_ifindex(tun)) != 0))
         return;
     if (self->socket && wg_endpoint_equal(&endpoint, &self->endpoint) && now < self->rest_until)
         return;
