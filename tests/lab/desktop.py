@@ -154,7 +154,7 @@ class Desktop(Host):
         try:
             yield
         finally:
-            self._start_manager()
+            self.start_manager()
 
     def _up(self, interface, addresses, routers):
         argv = ["connection", "add", "type", "ethernet", "ifname", interface,
