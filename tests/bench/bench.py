@@ -128,7 +128,7 @@ def tunnels(options, plan, tools, results, failures):
     with Lab(folder(options, "tunnels")) as lab:
         cable = lab.add_host("a"), lab.add_host("b")
         lab.link(*cable, CABLE)
-        servers = measure.Servers(cable, tools)
+        servers = measure.Servers(cable, tools, options.only)
         for number in range(plan.rounds):
             for name in options.peers:
                 with going_on(name, failures), PEERS[name](cable, tools) as peer:

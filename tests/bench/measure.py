@@ -18,18 +18,30 @@ IPERF_PORT = 5201
 FLOOD_PORT = 5300
 TRIES = 3
 SIZES = (64, 1372)   # bytes of payload: a small packet, and one that nearly fills the MTU
+IPERF_KINDS = {"tcp", "loaded", "memory"}   # what iperf3 makes the traffic for
+SINK_KINDS = {"udp"}                        # and udp-flood.c
 
 
 class Servers:
-    """What waits at host b for as long as the lab lasts, whichever tunnel leads there."""
+    """What waits at host b for as long as the lab lasts, whichever tunnel leads there: as much of it
+    as `kinds`, of KINDS, want."""
 
-    def __init__(self, cable, tools):
-        far = cable[1]
+    def __init__(self, cable, tools, kinds):
+        self.far = cable[1]
         self.flood = tools.flood
-        far.spawn("iperf3", "-s", "-p", IPERF_PORT, log="iperf3")
-        far.spawn(tools.flood, "sink", "0.0.0.0", FLOOD_PORT, log="sink")
-        wait_for(lambda: far.output("ss", "-Htln", f"sport = :{IPERF_PORT}"), "iperf3 to listen")
-        wait_for(lambda: "ready" in far.log("sink"), "the sink to listen")
+        if IPERF_KINDS.intersection(kinds):
+            self._start_iperf()
+        if SINK_KINDS.intersection(kinds):
+            self._start_sink()
+
+    def _start_iperf(self):
+        self.far.spawn("iperf3", "-s", "-p", IPERF_PORT, log="iperf3")
+        wait_for(lambda: self.far.output("ss", "-Htln", f"sport = :{IPERF_PORT}"),
+                 f"iperf3 to listen; see {self.far.log_path('iperf3')}")
+
+    def _start_sink(self):
+        self.far.spawn(self.flood, "sink", "0.0.0.0", FLOOD_PORT, log="sink")
+        wait_for(lambda: "ready" in self.far.log("sink"), "the sink to listen")
 
 
 # ---- Processes
