@@ -77,7 +77,7 @@ class TestBackground:
         ("AEAD=reference", "Ignoring CULVERT_AEAD=reference"),
         ("OFFLOAD=no", "Doing without the kernel's offloads"),
         ("OFFLOAD=perhaps", "Ignoring CULVERT_OFFLOAD=perhaps"),
-        ("QUEUES=3", "Data path: 3 queue(s)"),
+        ("QUEUES=3", "Using 3 queues"),
         ("QUEUES=5", "Ignoring CULVERT_QUEUES=5"),
         ("QUEUES=", "Ignoring CULVERT_QUEUES="),
     ])
