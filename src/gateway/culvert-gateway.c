@@ -56,10 +56,17 @@ static void on_endpoint_changed(CulvertTunnel *tunnel, const char *peer,
     g_info("Peer " PEER_FORMAT ": moved to %s", peer, address);
 }
 
+static void tell_of_removal(CulvertGateway *self)
+{
+    g_message("Interface “%s” was removed: ending", self->name);
+    g_signal_emit(self, ended_signal, 0);
+}
+
+/* A packet thread may see the end of the device before its link's watch does. */
 static void on_failed(CulvertTunnel *tunnel, const GError *error, gpointer data)
 {
-    g_warning("%s", error->message);
-    g_signal_emit(data, ended_signal, 0);
+    g_info("%s", error->message);
+    tell_of_removal(data);
 }
 
 static void on_socket_removed(CulvertUapi *uapi, gpointer data)
@@ -99,8 +106,7 @@ static void on_link(const CulvertLinkState *state, gpointer data)
     CulvertGateway *self = data;
 
     if (!state->exists) {
-        g_message("Interface “%s” was removed: ending", self->name);
-        g_signal_emit(self, ended_signal, 0);
+        tell_of_removal(self);
         return;
     }
     wg_device_set_mtu(culvert_tunnel_get_device(self->tunnel), state->mtu);
@@ -123,7 +129,7 @@ static gboolean create_device(CulvertGateway *self, GError **error)
 
     if (!tun || !culvert_tun_set_mtu(tun, DEFAULT_MTU, error))
         return FALSE;
-    self->link = culvert_link_watch(culvert_tun_get_ifindex(tun), on_link, self, error);
+    self->link = culvert_link_watch(tun, on_link, self, error);
     if (!self->link)
         return FALSE;
     culvert_tunnel_attach(self->tunnel, g_steal_pointer(&tun));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * culvert-link.c: link messages of one interface, and a question for its present state at the
- * start and whenever messages were lost.
+ * start, whenever messages were lost, and in another network namespace after a move there. The
+ * kernel tells of a move as of a removal.
  */
 #include "config.h"
 
@@ -23,14 +24,15 @@
 #define MESSAGE_MAX 32768
 
 struct _CulvertLink {
+    CulvertTun *tun;
     int fd;
-    int ifindex;
     GSource *source;
     CulvertLinkFunc func;
     gpointer user_data;
     CulvertLinkState state;
     gboolean told; /* `func` has been called */
     gboolean lost; /* some message, for want of room */
+    gboolean left; /* the interface is not in the namespace that `fd` watches */
 };
 
 static gboolean ask(CulvertLink *link)
@@ -42,7 +44,7 @@ static gboolean ask(CulvertLink *link)
         .header = {.nlmsg_len = sizeof request,
                    .nlmsg_type = RTM_GETLINK,
                    .nlmsg_flags = NLM_F_REQUEST},
-        .info = {.ifi_index = link->ifindex},
+        .info = {.ifi_index = culvert_tun_get_ifindex(link->tun)},
     };
 
     return send(link->fd, &request, sizeof request, 0) == sizeof request;
@@ -77,14 +79,15 @@ static void take_message(CulvertLink *link, struct nlmsghdr *header)
 
     if (header->nlmsg_type == NLMSG_ERROR) {
         /* The only question we ask is for an interface that may be gone by now. */
-        tell(link, (CulvertLinkState){.exists = FALSE});
+        link->left = TRUE;
         return;
     }
     if ((header->nlmsg_type != RTM_NEWLINK && header->nlmsg_type != RTM_DELLINK) ||
-        header->nlmsg_len < NLMSG_LENGTH(sizeof *info) || info->ifi_index != link->ifindex)
+        header->nlmsg_len < NLMSG_LENGTH(sizeof *info) ||
+        info->ifi_index != culvert_tun_get_ifindex(link->tun))
         return;
     if (header->nlmsg_type == RTM_DELLINK)
-        tell(link, (CulvertLinkState){.exists = FALSE});
+        link->left = TRUE;
     else
         tell(link, (CulvertLinkState){.exists = TRUE,
                                       .up = (info->ifi_flags & IFF_UP) != 0,
@@ -111,46 +114,99 @@ static gboolean read_messages(CulvertLink *link)
     return TRUE;
 }
 
+static void watch(CulvertLink *link);
+
+static void stop_watching(CulvertLink *link)
+{
+    if (link->source)
+        g_source_destroy(link->source);
+    g_clear_pointer(&link->source, g_source_unref);
+    if (link->fd >= 0)
+        close(link->fd);
+    link->fd = -1;
+}
+
+static gboolean bind_and_ask(CulvertLink *link)
+{
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+
+    return link->fd >= 0 && bind(link->fd, (struct sockaddr *) &address, sizeof address) == 0 &&
+           ask(link);
+}
+
+static gboolean watch_elsewhere(CulvertLink *link)
+{
+    if (!culvert_tun_follow(link->tun))
+        return FALSE;
+    link->fd =
+        culvert_tun_open_socket(link->tun, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (!bind_and_ask(link))
+        return FALSE;
+    watch(link);
+    return TRUE;
+}
+
+/* The interface is not where it was: gone, or elsewhere. */
+static void follow(CulvertLink *link)
+{
+    int errsv;
+
+    link->left = FALSE;
+    stop_watching(link);
+    if (watch_elsewhere(link))
+        return;
+    errsv = errno;
+    stop_watching(link);
+    if (!culvert_tun_exists(link->tun)) {
+        tell(link, (CulvertLinkState){.exists = FALSE});
+        return;
+    }
+    g_message("“%s” is in a network namespace that cannot be watched, and is taken to be up: %s",
+              culvert_tun_get_name(link->tun), g_strerror(errsv));
+    tell(link, (CulvertLinkState){.exists = TRUE, .up = TRUE, .mtu = link->state.mtu});
+}
+
 static gboolean messages_ready(int fd, GIOCondition condition, gpointer data)
 {
     CulvertLink *link = data;
 
-    while (read_messages(link))
+    while (!link->left && read_messages(link))
         ;
+    if (link->left) {
+        follow(link);
+        return G_SOURCE_CONTINUE;
+    }
     /* Only now: into a full queue the answer would not fit either. */
     if (link->lost)
         link->lost = !ask(link);
     return G_SOURCE_CONTINUE;
 }
 
-static gboolean open_socket(CulvertLink *link)
+static void watch(CulvertLink *link)
 {
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
-
-    link->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    return link->fd >= 0 && bind(link->fd, (struct sockaddr *) &address, sizeof address) == 0 &&
-           ask(link);
+    link->source = g_unix_fd_source_new(link->fd, G_IO_IN);
+    g_source_set_callback(link->source, G_SOURCE_FUNC(messages_ready), link, NULL);
+    g_source_attach(link->source, g_main_context_get_thread_default());
 }
 
-CulvertLink *culvert_link_watch(int ifindex, CulvertLinkFunc func, gpointer user_data,
+CulvertLink *culvert_link_watch(CulvertTun *tun, CulvertLinkFunc func, gpointer user_data,
                                 GError **error)
 {
     g_autoptr(CulvertLink) link = g_new0(CulvertLink, 1);
 
-    link->ifindex = ifindex;
+    link->tun = tun;
     link->func = func;
     link->user_data = user_data;
-    if (!open_socket(link)) {
+    link->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (!bind_and_ask(link)) {
         int errsv = errno;
 
         g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errsv),
-                    _("Cannot watch the network interface number %d: %s"), ifindex,
+                    _("Cannot watch the network interface “%s”: %s"), culvert_tun_get_name(tun),
                     g_strerror(errsv));
         return NULL;
     }
-    link->source = g_unix_fd_source_new(link->fd, G_IO_IN);
-    g_source_set_callback(link->source, G_SOURCE_FUNC(messages_ready), link, NULL);
-    g_source_attach(link->source, g_main_context_get_thread_default());
+    watch(link);
     return g_steal_pointer(&link);
 }
 
@@ -158,10 +214,6 @@ void culvert_link_free(CulvertLink *link)
 {
     if (!link)
         return;
-    if (link->source)
-        g_source_destroy(link->source);
-    g_clear_pointer(&link->source, g_source_unref);
-    if (link->fd >= 0)
-        close(link->fd);
+    stop_watching(link);
     g_free(link);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * culvert-link.h: watches a network interface: is it there, is it up, which MTU has it?
- * rtnetlink(7), for which GIO has no word.
+ * culvert-link.h: watches the network interface of a TUN device: is it there, is it up, which MTU
+ * has it? It is followed into other network namespaces. rtnetlink(7), for which GIO has no word.
  */
 #pragma once
 
-#include <glib.h>
+#include "culvert-tun.h"
 
 G_BEGIN_DECLS
 
@@ -19,10 +19,11 @@ typedef struct {
 
 typedef void (*CulvertLinkFunc)(const CulvertLinkState *state, gpointer user_data);
 
-/* culvert_link_watch: calls `func` in the thread-default main context with the interface's present
- * state, soon, and then at each change of it. `ifindex`: the interface's number. `func` must not
- * free the watch. */
-CulvertLink *culvert_link_watch(int ifindex, CulvertLinkFunc func, gpointer user_data,
+/* culvert_link_watch: calls `func` in the thread-default main context with the present state of the
+ * interface of `tun`, soon, and then at each change of it. `tun` has to outlive the watch, and
+ * culvert_tun_follow()s the interface. Where this process may not look into the namespace it was
+ * moved to, it counts as up with the MTU it had. `func` must not free the watch. */
+CulvertLink *culvert_link_watch(CulvertTun *tun, CulvertLinkFunc func, gpointer user_data,
                                 GError **error);
 void culvert_link_free(CulvertLink *link);
 

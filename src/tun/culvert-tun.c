@@ -14,6 +14,7 @@
 #include <glib/gstdio.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -36,7 +37,7 @@
 struct _CulvertTun {
     int fds[CULVERT_TUN_QUEUES_MAX];
     guint n_queues;
-    int control; /* any socket: carries the interface's ioctls */
+    int control; /* any socket of the interface's namespace: carries its ioctls */
     CulvertTunOffload offload;
     int ifindex;
     char name[IFNAMSIZ];
@@ -135,17 +136,24 @@ static void set_offload(CulvertTun *tun)
     tun->offload.tcp = tun->offload.udp || ioctl(fd, TUNSETOFFLOAD, tcp) == 0;
 }
 
-static gboolean find_ifindex(CulvertTun *tun, GError **error)
+static gboolean look_up(CulvertTun *tun)
 {
     struct ifreq request = {0};
+
+    memcpy(request.ifr_name, culvert_tun_get_name(tun), sizeof request.ifr_name);
+    if (ioctl(tun->control, SIOCGIFINDEX, &request) != 0)
+        return FALSE;
+    tun->ifindex = request.ifr_ifindex;
+    return TRUE;
+}
+
+static gboolean find_ifindex(CulvertTun *tun, GError **error)
+{
     int errsv;
 
     tun->control = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    memcpy(request.ifr_name, tun->name, sizeof request.ifr_name);
-    if (tun->control >= 0 && ioctl(tun->control, SIOCGIFINDEX, &request) == 0) {
-        tun->ifindex = request.ifr_ifindex;
+    if (tun->control >= 0 && look_up(tun))
         return TRUE;
-    }
     errsv = errno;
     g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errsv),
                 _("Cannot find the TUN device “%s” just created: %s"), tun->name,
@@ -217,6 +225,56 @@ const char *culvert_tun_get_name(CulvertTun *tun)
 int culvert_tun_get_ifindex(const CulvertTun *tun)
 {
     return tun->ifindex;
+}
+
+gboolean culvert_tun_exists(const CulvertTun *tun)
+{
+    struct ifreq request = {0};
+
+    return ioctl(tun->fds[0], TUNGETIFF, &request) == 0;
+}
+
+/* A socket belongs to the namespace of the thread that makes it. */
+typedef struct {
+    int netns;
+    int domain, type, protocol;
+    int fd;
+    int errsv;
+} Elsewhere;
+
+static gpointer make_elsewhere(gpointer data)
+{
+    Elsewhere *socket_of = data;
+
+    if (setns(socket_of->netns, CLONE_NEWNET) == 0)
+        socket_of->fd = socket(socket_of->domain, socket_of->type, socket_of->protocol);
+    socket_of->errsv = errno;
+    return NULL;
+}
+
+int culvert_tun_open_socket(const CulvertTun *tun, int domain, int type, int protocol)
+{
+    Elsewhere there = {.domain = domain, .type = type, .protocol = protocol, .fd = -1};
+
+    /* It waits for a move that is under way: the kernel's lock of all interfaces, rtnl. */
+    there.netns = ioctl(tun->fds[0], TUNGETDEVNETNS);
+    if (there.netns < 0)
+        return -1;
+    g_thread_join(g_thread_new("netns", make_elsewhere, &there));
+    close(there.netns);
+    errno = there.errsv;
+    return there.fd;
+}
+
+gboolean culvert_tun_follow(CulvertTun *tun)
+{
+    int control = culvert_tun_open_socket(tun, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (control < 0)
+        return FALSE;
+    close(tun->control);
+    tun->control = control;
+    return look_up(tun);
 }
 
 guint culvert_tun_get_n_queues(const CulvertTun *tun)

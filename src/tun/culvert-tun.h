@@ -47,7 +47,23 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CulvertTun, culvert_tun_free)
 
 /* culvert_tun_get_name: the interface's name now: it can be renamed under us. */
 const char *culvert_tun_get_name(CulvertTun *tun);
+
+/* culvert_tun_get_ifindex: the interface's number in the network namespace where it was last seen:
+ * at first this process's, later see culvert_tun_follow(). */
 int culvert_tun_get_ifindex(const CulvertTun *tun);
+
+/* culvert_tun_exists: whether the device is still there, in whichever network namespace. */
+gboolean culvert_tun_exists(const CulvertTun *tun);
+
+/* culvert_tun_follow: looks for the interface where it is now: it can be moved to another network
+ * namespace under us, where it may get another number. From then on the MTU is the one it has
+ * there. FALSE (errno set): the device is gone, or this process may not look into that namespace
+ * (CAP_SYS_ADMIN). In the thread that uses the interface's name and MTU. */
+gboolean culvert_tun_follow(CulvertTun *tun);
+
+/* culvert_tun_open_socket: as socket(2), in the network namespace of the device. -1 (errno set) as
+ * culvert_tun_follow(). */
+int culvert_tun_open_socket(const CulvertTun *tun, int domain, int type, int protocol);
 
 guint culvert_tun_get_n_queues(const CulvertTun *tun);
 

@@ -45,7 +45,7 @@ G_DECLARE_FINAL_TYPE(CulvertTunnel, culvert_tunnel, CULVERT, TUNNEL, GObject)
  *     could not be resolved because of `error`.
  * "unsent" (const char *peer, GInetSocketAddress *endpoint, const GError *error): an initiation
  *     could not leave this machine: no route, say.
- * "failed" (const GError *error): the device or the sockets are gone for good.
+ * "failed" (const GError *error): the device was removed.
  */
 
 /* culvert_tunnel_read_environment: for debugging and measuring, tunnels made from now on heed the

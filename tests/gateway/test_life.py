@@ -201,6 +201,23 @@ def test_up_with_a_port_in_use(host, culvert):
     other.stop()
 
 
+@pytest.mark.usefixtures("no_culvert")
+def test_moved_where_it_may_not_look(host):
+    """It goes on, and sees the end of the device all the same."""
+    process = host.spawn("setpriv", "--bounding-set", "-sys_admin", PROGRAM, "-f", "gw0",
+                         log="moved")
+    wait_for(lambda: host.succeeds("wg", "show", "gw0"), "the interface")
+    host.sh("wg set gw0 listen-port 5000; ip netns add inner; ip link set gw0 netns inner")
+    try:
+        wait_for(lambda: ":5000 " in host.output("ss", "-Hlun"), "it to be taken as up")
+        assert "is taken to be up: Operation not permitted" in host.log("moved")
+        host.run("ip", "-n", "inner", "link", "delete", "gw0")
+        assert process.wait(10) == 0
+        assert "was removed: ending" in host.log("moved")
+    finally:
+        host.run("ip", "netns", "delete", "inner")
+
+
 # ---- What it says
 
 @pytest.mark.parametrize("level, shown, hidden", [

@@ -4,7 +4,7 @@ After the scenarios of the kernel's tools/testing/selftests/wireguard/netns.sh."
 
 import pytest
 
-from ends import PAIRS, End, make_ends
+from ends import PAIRS, End, make_ends, running
 from lab import wait_for
 
 INNER = ("10.9.0.0/24", "fd09::/64")
@@ -266,3 +266,29 @@ def test_link_local(ends):
     assert a.ping(b.v4)
     assert b.endpoint(a).startswith("[fe80:") and b.endpoint(a).endswith("%wan0]:51820")
     assert b.ping(a.v4)
+
+
+# ---- Another network namespace
+
+def test_moved_to_another_namespace(both):
+    """A program that is to have the tunnel and nothing else gets a namespace with the interface.
+    The datagrams go out where they did."""
+    a, b = both
+    assert a.ping(b.v4)
+    a.host.run("ip", "netns", "add", "inner")
+    a.ip("link", "set", a.device, "netns", "inner")
+    for _ in range(2):
+        for address in a.addresses:  # those of IPv6 go when the interface goes down
+            a.ip("-n", "inner", "address", "replace", address, "dev", a.device,
+                 *(["nodad"] if ":" in address else []))
+        a.ip("-n", "inner", "link", "set", a.device, "up")
+        a.wait_for_up()
+        for address in (b.v4, b.v6):
+            assert a.host.succeeds("ip", "netns", "exec", "inner", "ping", "-c1", "-w4", address)
+        a.ip("-n", "inner", "link", "set", a.device, "down")
+        if a.program == "culvert":  # wireguard-go does not look
+            wait_for(lambda: not a.listening(), "the sockets to close")
+    if a.program == "culvert":
+        a.ip("-n", "inner", "link", "delete", a.device)
+        assert a.process.wait(10) == 0
+        running.remove(a)

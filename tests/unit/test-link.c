@@ -5,6 +5,7 @@
 #include "tun/culvert-link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <net/if.h>
 #include <sched.h>
@@ -80,13 +81,30 @@ static void set_mtu(const char *name, int mtu)
     change(SIOCSIFMTU, &request);
 }
 
+static void run_ip(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+static void run_ip(const char *format, ...)
+{
+    g_autofree char *line = NULL;
+    g_autoptr(GError) error = NULL;
+    int status;
+    va_list arguments;
+
+    va_start(arguments, format);
+    line = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_spawn_command_line_sync(line, NULL, NULL, &status, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(status, ==, 0);
+}
+
 static void set_up(Fixture *f, gconstpointer unused)
 {
     g_autoptr(GError) error = NULL;
 
     f->tun = culvert_tun_open("watched", 1, TRUE, &error);
     g_assert_no_error(error);
-    f->link = culvert_link_watch(culvert_tun_get_ifindex(f->tun), on_link, f, &error);
+    f->link = culvert_link_watch(f->tun, on_link, f, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(f->calls, ==, 0);
     wait_until(f->calls > 0);
@@ -132,7 +150,7 @@ static void test_renamed(Fixture *f, gconstpointer unused)
 
 static void test_removed(Fixture *f, gconstpointer unused)
 {
-    g_clear_pointer(&f->tun, culvert_tun_free);
+    run_ip("ip link delete watched");
     wait_until(!f->state.exists);
 }
 
@@ -141,11 +159,58 @@ static void test_not_there(Fixture *f, gconstpointer unused)
     g_autoptr(GError) error = NULL;
     Fixture other = {.state = {.exists = TRUE}};
 
-    other.link = culvert_link_watch(99999, on_link, &other, &error);
+    run_ip("ip link delete watched");
+    other.link = culvert_link_watch(f->tun, on_link, &other, &error);
     g_assert_no_error(error);
     wait_until(other.calls > 0);
     g_assert_false(other.state.exists);
     culvert_link_free(other.link);
+}
+
+/* The namespace of this thread. */
+static int open_namespace(void)
+{
+    int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+    g_assert_cmpint(fd, >=, 0);
+    return fd;
+}
+
+static void move(int netns)
+{
+    run_ip("ip link set watched netns /proc/%d/fd/%d", getpid(), netns);
+}
+
+/* In another namespace it gets another number if its own is taken there. */
+static void test_moved(Fixture *f, gconstpointer unused)
+{
+    int home = open_namespace(), ifindex = culvert_tun_get_ifindex(f->tun), there;
+
+    g_assert_cmpint(unshare(CLONE_NEWNET), ==, 0);
+    there = open_namespace();
+    for (int i = 2; i <= ifindex; i++)
+        run_ip("ip tuntap add taken%d mode tun", i);
+    g_assert_cmpint(setns(home, CLONE_NEWNET), ==, 0);
+
+    set_up_flag("watched", TRUE);
+    wait_until(f->state.up);
+    move(there);
+    wait_until(!f->state.up); /* the kernel's doing */
+    g_assert_cmpint(setns(there, CLONE_NEWNET), ==, 0);
+    set_mtu("watched", 1300);
+    set_up_flag("watched", TRUE);
+    wait_until(f->state.up && f->state.mtu == 1300);
+    g_assert_cmpint(culvert_tun_get_ifindex(f->tun), !=, ifindex);
+    move(home);
+    wait_until(!f->state.up);
+    g_assert_cmpint(setns(home, CLONE_NEWNET), ==, 0);
+    set_up_flag("watched", TRUE);
+    wait_until(f->state.up);
+    g_assert_cmpuint(culvert_tun_get_mtu(f->tun), ==, 1300);
+    run_ip("ip link delete watched");
+    wait_until(!f->state.exists);
+    close(home);
+    close(there);
 }
 
 /* The state is told once, and what other interfaces do is not told at all. */
@@ -182,6 +247,7 @@ int main(int argc, char **argv)
     ADD("renamed", test_renamed);
     ADD("removed", test_removed);
     ADD("not-there", test_not_there);
+    ADD("moved", test_moved);
     ADD("only-changes", test_only_changes_are_told);
     ADD("messages-lost", test_messages_lost);
     return g_test_run();
