@@ -102,7 +102,7 @@ def test_narrow_path(routed, outside):
 
 
 @pytest.mark.row(23)
-@pytest.mark.parametrize("programs", PAIRS[:2], ids="-".join)
+@pytest.mark.parametrize("programs", PAIRS, ids="-".join)
 def test_padding_ends_at_the_mtu(cable, programs):
     """1297 bytes would be padded to 1312, but are to 1300, the device's MTU: 1360 outside."""
     a, b = make_ends(cable, programs)

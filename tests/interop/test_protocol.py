@@ -3,7 +3,7 @@
 
 import pytest
 
-from ends import End
+from ends import PAIRS, End
 from lab import KeyPair, generate_psk
 
 
@@ -14,10 +14,13 @@ def reached(end, other):
 # ---- Counters
 
 @pytest.mark.row(31)
-def test_counters(both):
+@pytest.mark.parametrize("endpoint", ["192.0.2.1:51820", "[2001:db8::1]:51820"],
+                         ids=["over-ipv4", "over-ipv6"])
+def test_counters(both, endpoint):
     """Ten pings from a: an initiation of 148 bytes and ten data messages of 128; perhaps a
     keepalive of 32 as confirmation. Back: a response of 92, and ten of 128."""
     a, b = both
+    a.add_peer(b, endpoint=endpoint)
     assert a.ping(b.v4, count=10)
     assert a.transfer(b)[0] == 1372
     assert a.transfer(b)[1] in (1428, 1460)
@@ -94,14 +97,12 @@ def test_own_key_changes(both):
 @pytest.mark.row(3)
 @pytest.mark.parametrize("psks, works", [((True, True), True), ((True, False), False)],
                          ids=["same", "one-sided"])
-def test_preshared_key(cable, psks, works):
+@pytest.mark.parametrize("programs", PAIRS, ids="-".join)
+def test_preshared_key(cable, programs, psks, works):
     key = generate_psk()
-    for programs in (("culvert", "wireguard-go"), ("wireguard-go", "culvert")):
-        a, b = (End(host, program, number) for host, program, number in zip(cable, programs, (1, 2)))
-        for end in (a, b):
-            end.start()
-        a.add_peer(b, endpoint="192.0.2.1:51820", psk=key if psks[0] else None)
-        b.add_peer(a, psk=key if psks[1] else None)
-        assert a.ping(b.v4, deadline=4 if works else 1) == works
-        for end in (a, b):
-            end.stop()
+    a, b = (End(host, program, number) for host, program, number in zip(cable, programs, (1, 2)))
+    for end in (a, b):
+        end.start()
+    a.add_peer(b, endpoint="192.0.2.1:51820", psk=key if psks[0] else None)
+    b.add_peer(a, psk=key if psks[1] else None)
+    assert a.ping(b.v4, deadline=4 if works else 1) == works

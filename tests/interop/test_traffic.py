@@ -65,11 +65,13 @@ def test_udp(pair, mtu, version):
         assert a.flows("udp", b, version, size=size, count=160) == 160
 
 
+@pytest.mark.usefixtures("outside")
+@pytest.mark.parametrize("version", [4, 6], ids=["ipv4", "ipv6"])
 @pytest.mark.parametrize("flows", [10, 50])
-def test_flows(pair, flows):
+def test_flows(pair, flows, version):
     a, b = pair
     for end in pair:
         end.set_mtu(1420)
-    assert a.flows("tcp", b, flows=flows, count=8) == 8 * flows
+    assert a.flows("tcp", b, version, flows=flows, count=8) == 8 * flows
     # So many windows at once may be too much for a queue.
-    assert b.flows("udp", a, flows=flows, size=1000, count=64) > 0.9 * 64 * flows
+    assert b.flows("udp", a, version, flows=flows, size=1000, count=64) > 0.9 * 64 * flows
