@@ -22,6 +22,7 @@ from peers import DEFAULT, PEERS, Tools
 
 CABLE = "192.0.2.0/24"
 BUSY = 0.5  # load average, over the last minute
+PUBLISHED_ROUNDS = 3  # at least: the median of fewer is one of them
 UP = "up"   # the kind of activation.py, which has a lab of its own
 KINDS = [*measure.KINDS, UP]
 TITLES = {name: peer.title for name, peer in PEERS.items()}
@@ -76,6 +77,8 @@ def arguments():
     parser.add_argument("--json", metavar="FILE", help="writes the results there")
     parser.add_argument("--publish", action="store_true",
                         help="puts the results into README.md and its picture")
+    parser.add_argument("--force", action="store_true",
+                        help="publishes also what is rough: few rounds, or beside other work")
     parser.add_argument("--logs", metavar="FOLDER", help="keeps the programs' logs there")
     return parser.parse_args()
 
@@ -88,6 +91,19 @@ def about(options, plan):
     return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(),
             "quick": options.quick, "rounds": plan.rounds, "load_before": os.getloadavg()[0],
             "date": time.strftime("%Y-%m-%d")}
+
+
+def why_not_published(options, where):
+    """None if it would be good enough for README.md."""
+    if not options.publish or options.force:
+        return None
+    if where["quick"]:
+        return "--quick is a rough look"
+    if where["rounds"] < PUBLISHED_ROUNDS:
+        return f"it takes {PUBLISHED_ROUNDS} rounds at least"
+    if where["load_before"] > BUSY:
+        return f"the machine has other work, a load of {where['load_before']:.1f}"
+    return None
 
 
 def say(text):
@@ -153,16 +169,16 @@ def main():
     plan = QUICK if options.quick else FULL
     plan = dataclasses.replace(plan, rounds=options.rounds or plan.rounds)
     where = about(options, plan)
+    if reason := why_not_published(options, where):
+        sys.exit(f"tests/bench/run: not to be published: {reason}. Nothing was measured; --force "
+                 "does it all the same.")
     say(f"This takes about {plan.estimate(len(options.peers), options.only) / 60:.0f} min, on "
         f"{where['cpus']} CPUs with a load of {where['load_before']:.1f} before it.")
     if where["load_before"] > BUSY:
         say("The machine has other work: the figures will be rough, and so will their ratios.")
     failures = []
     results = run(options, plan, failures)
-    print(report.figures_table(results, TITLES))
-    if plan.rounds > 1:
-        print(report.spread_table(results, TITLES))
-    print(report.targets_table(results))
+    print("\n".join(report.tables(results, TITLES)))
     if options.publish:
         publish.publish(results, TITLES, where)
     if options.json:

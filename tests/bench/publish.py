@@ -41,12 +41,11 @@ def into(text, measured):
 
 
 def section(results, titles, where):
+    rounds = "1 round" if where["rounds"] == 1 else f"{where['rounds']} rounds"
     return (f"Measured on {where['date']}: {where['cpus']} × {where['cpu']}, Linux "
-            f"{where['kernel']}, {where['rounds']} rounds"
-            f"{', quick' if where['quick'] else ''}, load {where['load_before']:.1f} before.\n\n"
-            + "\n".join(table for table in (report.figures_table(results, titles),
-                                            report.spread_table(results, titles),
-                                            report.targets_table(results)) if table) + "\n")
+            f"{where['kernel']}, {rounds}{', quick' if where['quick'] else ''}, "
+            f"load {where['load_before']:.1f} before.\n\n"
+            + "\n".join(report.tables(results, titles)) + "\n")
 
 
 def publish(results, titles, where, folder=HERE):

@@ -106,7 +106,9 @@ def figures_table(results, titles):
 
 
 def spread_table(results, titles):
-    """The least and the greatest of the rounds."""
+    """The least and the greatest of the rounds; "" if there was one only."""
+    if not any(len(values) > 1 for got in results.values() for values in got.values()):
+        return ""
     figures = measured(results)
     rows = [["min..max", *(FIGURES[figure][0] for figure in figures)]]
     for peer, got in results.items():
@@ -131,6 +133,12 @@ def targets_table(results):
     rows += [[target.peer, FIGURES[target.figure][0], target.text(), f"{value:.3g}",
               "pass" if met else "MISS"] for target, value, met in verdicts(results)]
     return grid(rows) if len(rows) > 1 else ""
+
+
+def tables(results, titles):
+    """Those that have something in them."""
+    return [table for table in (figures_table(results, titles), spread_table(results, titles),
+                                targets_table(results)) if table]
 
 
 def as_json(results, about):

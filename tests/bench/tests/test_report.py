@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tables, verdicts, the picture, and what is published, of results that are made up."""
 
+import argparse
 import json
 import math
 import xml.etree.ElementTree
 
 import pytest
 
+import bench
 import publish
 import report
 import svg
@@ -59,6 +61,32 @@ def test_columns_line_up():
 
 def test_spread():
     assert "7.00..9.00" in report.spread_table(RESULTS, TITLES)
+
+
+def test_one_round_has_no_spread():
+    once = {"culvert": {"ping_us": [100.0]}}
+    assert report.spread_table(once, TITLES) == ""
+    where = {"date": "2020-01-01", "cpus": 2, "cpu": "Z80", "kernel": "6", "rounds": 1,
+             "quick": True, "load_before": 0.0}
+    text = publish.section(once, TITLES, where)
+    assert "min..max" not in text and ", 1 round, quick," in text
+    assert ", 3 rounds, load" in publish.section(RESULTS, TITLES,
+                                                 where | {"rounds": 3, "quick": False})
+
+
+@pytest.mark.parametrize("options, where, reason", [
+    ({}, {}, None),
+    ({}, {"quick": True}, "--quick"),
+    ({}, {"rounds": 2}, "3 rounds at least"),
+    ({}, {"load_before": 0.8}, "a load of 0.8"),
+    ({"force": True}, {"quick": True, "rounds": 1, "load_before": 9}, None),
+    ({"publish": False}, {"rounds": 1}, None),
+])
+def test_what_is_rough_is_not_published(options, where, reason):
+    options = argparse.Namespace(**{"publish": True, "force": False} | options)
+    where = {"quick": False, "rounds": 3, "load_before": 0.1} | where
+    why = bench.why_not_published(options, where)
+    assert why is None if reason is None else reason in why
 
 
 def test_json():
