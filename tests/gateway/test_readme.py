@@ -122,9 +122,19 @@ def manual():
 def test_manual_has_the_options(host):
     text, help_text = manual(), host.output(PROGRAM, "--help")
     options = set(re.findall(r"--[a-z][a-z-]+", help_text))
-    assert len(options) >= 3 and options <= set(re.findall(r"--[a-z][a-z-]+", text))
-    for word in ("LOG_LEVEL", "WG_PROCESS_FOREGROUND", "verbose", "debug", "info", "error", "silent"):
-        assert word in text
+    assert len(options) >= 4 and options <= set(re.findall(r"--[a-z][a-z-]+", text))
+    synopsis = re.search(r"^\.SH SYNOPSIS$.*?^\.SH ", text, re.S | re.M)[0]
+    assert options == set(re.findall(r"--[a-z][a-z-]+", synopsis))
+
+
+def test_manual_has_the_environment(host):
+    described = re.search(r"^\.SH ENVIRONMENT$.*?^\.SH ", manual(), re.S | re.M)[0]
+    variables = re.findall(r"^  ([A-Z_]+)  ", host.output(PROGRAM, "--help"), re.M)
+    assert len(variables) >= 4
+    for name in (*variables, "WG_PROCESS_FOREGROUND"):
+        assert f".B {name}\n" in described
+    for value in ("verbose", "debug", "info", "error", "silent", "yes", "no"):
+        assert re.search(rf"^\.BR? {value}\b", described, re.M), value
 
 
 def test_manual_without_wg_quick(machines):

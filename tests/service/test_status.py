@@ -291,11 +291,15 @@ def test_unknown_word(world):
     ("AEAD=evp", "Packets are encrypted by evp"),
     ("AEAD=perhaps", "Ignoring CULVERT_AEAD=perhaps"),
     ("OFFLOAD=no", "Doing without the kernel's offloads"),
+    ("OFFLOAD=perhaps", "Ignoring CULVERT_OFFLOAD=perhaps"),
+    ("OFFLOAD=yes", "joined by the device: TCP yes"),
+    ("--no-offload", "joined by the device: TCP no"),
     ("QUEUES=2", "Data path: 2 queue(s)"),
 ])
-def test_environment(world, setting, says):
-    name, value = setting.split("=")
-    service = world.service("--debug", env={f"CULVERT_{name}": value})
+def test_data_path(world, setting, says):
+    name, _, value = setting.partition("=")
+    switches, env = ([name], {}) if name.startswith("--") else ([], {f"CULVERT_{name}": value})
+    service = world.service("--debug", *switches, env=env)
     service.connect(world.account().connection())
     service.wait_state(STARTED)
     assert says in service.log()
