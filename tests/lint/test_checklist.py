@@ -19,20 +19,23 @@ def read(path):
 
 
 def table():
-    """{row: the tests it names}, in the order of the lines."""
+    """[(row, what it asks, the tests it names)], in the order of the lines."""
     lines = re.findall(r"^\| (\d+) \| (.+?) \| (.+) \|$", read("README.md"), re.M)
     return [(int(number), text, re.findall(r"`([^`]+)`", tests)) for number, text, tests in lines]
 
 
 def cases_in_c():
-    """The names of GLib's test cases."""
-    found = set()
+    """{name of a GLib test case: the rows that the comment beside it names}"""
+    rest = r'"([^"]+)",[^;]*;(?: +/\* rows? ([\d, ]+) \*/)?'
+    found = {}
     for path in glob.glob(os.path.join(TESTS, "unit", "test-*.c")):
         text = read(path)
-        found |= set(re.findall(r'g_test_add_func\(\s*"(/[^"]+)"\s*,', text))
         macro = re.search(r'#define ADD\(.*?"(/[^"]+)"', text, re.S)
+        cases = [("", *case) for case in re.findall(r"g_test_add_func\(\s*" + rest, text)]
         if macro:
-            found |= {macro[1] + name for name in re.findall(r'^\s+ADD\("([^"]+)"', text, re.M)}
+            cases += [(macro[1], *case) for case in re.findall(r"^\s+ADD\(" + rest, text, re.M)]
+        found |= {prefix + name: {int(row) for row in re.findall(r"\d+", rows)}
+                  for prefix, name, rows in cases}
     return found
 
 
@@ -58,10 +61,9 @@ def test_every_row_once_and_with_tests():
 
 @pytest.mark.parametrize("row", ROWS)
 def test_row(row):
-    in_c, in_python = cases_in_c(), cases_in_python()
+    cases = cases_in_c() | cases_in_python()
     (named,) = [set(tests) for number, _text, tests in table() if number == row]
-    missing = {name for name in named if name not in (in_c if name[0] == "/" else in_python)}
+    missing = named - set(cases)
     assert not missing, f"the README names tests that do not exist: {sorted(missing)}"
-    marked = {name for name, rows in in_python.items() if row in rows}
-    assert marked == {name for name in named if name[0] != "/"}, \
-        "what the README and @pytest.mark.row say differs"
+    assert named == {name for name, rows in cases.items() if row in rows}, \
+        "what the README and the tests themselves say differs"

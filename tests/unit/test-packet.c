@@ -507,22 +507,22 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, func) g_test_add_func("/packet/" name, func)
-    ADD("nested", test_nested);
-    ADD("nested-ends", test_nested_ends);
-    ADD("nested-fragments", test_nested_fragments);
-    ADD("ecn/encapsulate", test_encapsulate);
-    ADD("ecn/decapsulate", test_decapsulate);
-    ADD("ecn/checksum", test_mark_checksum);
+    ADD("nested", test_nested);                     /* row 34 */
+    ADD("nested-ends", test_nested_ends);           /* row 34 */
+    ADD("nested-fragments", test_nested_fragments); /* row 34 */
+    ADD("ecn/encapsulate", test_encapsulate);       /* row 24 */
+    ADD("ecn/decapsulate", test_decapsulate);       /* row 24 */
+    ADD("ecn/checksum", test_mark_checksum);        /* row 24 */
     ADD("ecn/wrong-checksum", test_mark_keeps_a_wrong_checksum_wrong);
     ADD("udp/ipv4", test_udp4);
     ADD("udp/ipv4-cut", test_udp4_cut);
     ADD("udp/ipv6", test_udp6);
     ADD("udp/other-family", test_udp_of_the_other_family);
-    ADD("unreachable/ipv4", test_unreachable4);
-    ADD("unreachable/ipv6", test_unreachable6);
+    ADD("unreachable/ipv4", test_unreachable4); /* row 21 */
+    ADD("unreachable/ipv6", test_unreachable6); /* row 21 */
     ADD("unreachable/long", test_unreachable_long);
     ADD("unreachable/answered", test_answered);
-    ADD("unreachable/not-answered", test_not_answered);
+    ADD("unreachable/not-answered", test_not_answered); /* row 21 */
     ADD("cut-anywhere", test_cut_anywhere);
     return g_test_run();
 }

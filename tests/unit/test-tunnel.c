@@ -823,12 +823,12 @@ int main(int argc, char **argv)
     ADD("stop/in-handshake", NULL, test_stop_in_handler);
     ADD("stop/in-attempt", NULL, test_stop_in_attempt);
     ADD("peer/own-key", NULL, test_own_key);
-    ADD("listen/port-in-use", NULL, test_port_in_use);
+    ADD("listen/port-in-use", NULL, test_port_in_use); /* row 26 */
     ADD("time/silent", NULL, test_silent);
     ADD("time/away-for-an-hour", NULL, test_away_for_an_hour);
-    ADD("time/suspend", NULL, test_suspend);
-    ADD("time/clock", NULL, test_timer_clock);
-    ADD("load/cookies", NULL, test_under_load);
+    ADD("time/suspend", NULL, test_suspend);    /* row 14 */
+    ADD("time/clock", NULL, test_timer_clock);  /* row 14 */
+    ADD("load/cookies", NULL, test_under_load); /* row 8 */
     ADD("packets/both-ways", NULL, test_packets);
     ADD("packets/before-session", NULL, test_packet_first);
     ADD("stop/while-a-packet-waits", NULL, test_stop_while_a_packet_waits);

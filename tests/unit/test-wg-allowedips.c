@@ -433,13 +433,13 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/wg-allowedips/empty", test_empty);
-    g_test_add_func("/wg-allowedips/longest-match", test_longest_match);
+    g_test_add_func("/wg-allowedips/longest-match", test_longest_match); /* row 20 */
     g_test_add_func("/wg-allowedips/every-length", test_every_length);
-    g_test_add_func("/wg-allowedips/moves", test_moves);
+    g_test_add_func("/wg-allowedips/moves", test_moves); /* row 20 */
     g_test_add_func("/wg-allowedips/list-order", test_list_order);
     g_test_add_func("/wg-allowedips/removal", test_removal);
-    g_test_add_func("/wg-allowedips/remove-owner", test_remove_owner);
-    g_test_add_func("/wg-allowedips/random", test_random);
-    g_test_add_func("/wg-allowedips/many", test_many);
+    g_test_add_func("/wg-allowedips/remove-owner", test_remove_owner); /* row 20 */
+    g_test_add_func("/wg-allowedips/random", test_random);             /* row 20 */
+    g_test_add_func("/wg-allowedips/many", test_many);                 /* row 20 */
     return g_test_run();
 }

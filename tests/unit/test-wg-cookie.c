@@ -253,14 +253,14 @@ static void test_unasked(Fixture *f, gconstpointer unused)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    ADD("mac1", test_mac1);
-    ADD("other-receiver", test_other_receiver);
-    ADD("trade", test_trade);
+    ADD("mac1", test_mac1);                     /* row 7 */
+    ADD("other-receiver", test_other_receiver); /* row 7 */
+    ADD("trade", test_trade);                   /* row 9 */
     ADD("reply-format", test_reply_format);
-    ADD("other-source", test_other_source);
-    ADD("expiry", test_expiry);
-    ADD("rotation", test_rotation);
+    ADD("other-source", test_other_source); /* row 9 */
+    ADD("expiry", test_expiry);             /* row 9 */
+    ADD("rotation", test_rotation);         /* row 9 */
     ADD("consume", test_consume);
-    ADD("unasked", test_unasked);
+    ADD("unasked", test_unasked); /* row 9 */
     return g_test_run();
 }

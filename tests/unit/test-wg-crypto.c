@@ -643,22 +643,22 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-crypto/threads", test_threads);
     g_test_add_func("/wg-crypto/hash", test_hash);
     g_test_add_func("/wg-crypto/mac", test_mac);
-    g_test_add_func("/wg-crypto/kdf", test_kdf);
+    g_test_add_func("/wg-crypto/kdf", test_kdf); /* row 2 */
     g_test_add_func("/wg-crypto/dh", test_dh);
     g_test_add_func("/wg-crypto/dh-iterated", test_dh_iterated);
-    g_test_add_func("/wg-crypto/low-order", test_low_order);
-    g_test_add_func("/wg-crypto/aead", test_aead);
+    g_test_add_func("/wg-crypto/low-order", test_low_order); /* row 4 */
+    g_test_add_func("/wg-crypto/aead", test_aead);           /* row 2 */
     g_test_add_func("/wg-crypto/aead-tampering", test_aead_tampering);
     g_test_add_func("/wg-crypto/aead-remembers", test_aead_remembers);
-    g_test_add_func("/wg-crypto/aead-forgets", test_aead_forgets);
+    g_test_add_func("/wg-crypto/aead-forgets", test_aead_forgets); /* row 32 */
     g_test_add_func("/wg-crypto/hchacha20", test_hchacha20);
-    g_test_add_func("/wg-crypto/xaead", test_xaead);
+    g_test_add_func("/wg-crypto/xaead", test_xaead); /* row 9 */
     g_test_add_func("/wg-crypto/base64", test_base64);
     g_test_add_func("/wg-crypto/base64-refused", test_base64_refused);
     g_test_add_func("/wg-crypto/base64-characters", test_base64_characters);
     g_test_add_func("/wg-crypto/clamp", test_clamp);
     g_test_add_func("/wg-crypto/secrets", test_secrets);
-    g_test_add_func("/wg-crypto/secrets-locked", test_secrets_locked);
+    g_test_add_func("/wg-crypto/secrets-locked", test_secrets_locked); /* row 32 */
     g_test_add_func("/wg-crypto/random-below", test_random_below);
     return g_test_run();
 }

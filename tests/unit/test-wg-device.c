@@ -593,25 +593,26 @@ int main(int argc, char **argv)
     g_test_add_func("/wg-device/on-request", test_on_request);
     g_test_add_func("/wg-device/responder-without-endpoint", test_responder_without_endpoint);
     g_test_add_func("/wg-device/three", test_three);
-    g_test_add_func("/wg-device/psk", test_psk);
-    g_test_add_func("/wg-device/psk-change", test_psk_change);
+    g_test_add_func("/wg-device/psk", test_psk);               /* row 3 */
+    g_test_add_func("/wg-device/psk-change", test_psk_change); /* row 3 */
     g_test_add_func("/wg-device/lost-initiation", test_lost_initiation);
     g_test_add_func("/wg-device/lost-response", test_lost_response);
-    g_test_add_func("/wg-device/lost-confirmation", test_lost_confirmation);
-    g_test_add_func("/wg-device/unconfirmed-rekey", test_unconfirmed_rekey);
-    g_test_add_func("/wg-device/previous-key", test_previous_key);
-    g_test_add_func("/wg-device/simultaneous", test_simultaneous);
-    g_test_add_func("/wg-device/superseded", test_superseded);
+    g_test_add_func("/wg-device/lost-confirmation", test_lost_confirmation); /* row 12 */
+    g_test_add_func("/wg-device/unconfirmed-rekey", test_unconfirmed_rekey); /* row 12 */
+    g_test_add_func("/wg-device/previous-key", test_previous_key);           /* row 12 */
+    g_test_add_func("/wg-device/simultaneous", test_simultaneous);           /* row 12 */
+    g_test_add_func("/wg-device/superseded", test_superseded);               /* rows 12, 28 */
     g_test_add_func("/wg-device/duplicates", test_duplicates);
-    g_test_add_func("/wg-device/clock-set-back", test_clock_set_back);
-    g_test_add_func("/wg-device/timestamp", test_timestamp);
-    g_test_add_func("/wg-device/low-order-peer", test_low_order_peer);
-    g_test_add_func("/wg-device/own-key", test_own_key);
-    g_test_add_func("/wg-device/private-key-change", test_private_key_change);
-    g_test_add_func("/wg-device/private-key-change-at-once", test_private_key_change_at_once);
-    g_test_add_func("/wg-device/old-identity", test_old_identity);
+    g_test_add_func("/wg-device/clock-set-back", test_clock_set_back);         /* row 5 */
+    g_test_add_func("/wg-device/timestamp", test_timestamp);                   /* row 5 */
+    g_test_add_func("/wg-device/low-order-peer", test_low_order_peer);         /* row 4 */
+    g_test_add_func("/wg-device/own-key", test_own_key);                       /* row 30 */
+    g_test_add_func("/wg-device/private-key-change", test_private_key_change); /* row 30 */
+    g_test_add_func("/wg-device/private-key-change-at-once",
+                    test_private_key_change_at_once);              /* row 30 */
+    g_test_add_func("/wg-device/old-identity", test_old_identity); /* row 30 */
     g_test_add_func("/wg-device/no-private-key", test_no_private_key);
-    g_test_add_func("/wg-device/key-hash", test_key_hash);
-    g_test_add_func("/wg-device/indices", test_indices);
+    g_test_add_func("/wg-device/key-hash", test_key_hash); /* row 29 */
+    g_test_add_func("/wg-device/indices", test_indices);   /* row 28 */
     return g_test_run();
 }

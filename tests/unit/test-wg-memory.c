@@ -277,13 +277,13 @@ static void add(const char *name, void (*function)(void))
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    ADD("after-540-seconds", test_after_540_seconds);
-    ADD("after-down", test_after_down);
-    ADD("after-removal", test_after_removal);
-    ADD("after-rekey", test_after_rekey);
-    g_test_add_func("/wg-memory/handshake", test_handshake);
-    g_test_add_func("/wg-memory/settings", test_settings);
-    ADD("packet-key", test_packet_key);
-    ADD("packet-text", test_packet_text);
+    ADD("after-540-seconds", test_after_540_seconds);        /* row 32 */
+    ADD("after-down", test_after_down);                      /* row 32 */
+    ADD("after-removal", test_after_removal);                /* row 32 */
+    ADD("after-rekey", test_after_rekey);                    /* row 32 */
+    g_test_add_func("/wg-memory/handshake", test_handshake); /* row 32 */
+    g_test_add_func("/wg-memory/settings", test_settings);   /* row 32 */
+    ADD("packet-key", test_packet_key);                      /* row 32 */
+    ADD("packet-text", test_packet_text);                    /* row 32 */
     return g_test_run();
 }

@@ -366,11 +366,11 @@ static void test_zero_results(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/wg-noise/initiator", test_initiator);
-    g_test_add_func("/wg-noise/responder", test_responder);
-    g_test_add_func("/wg-noise/wireguard-constants", test_wireguard_constants);
-    g_test_add_func("/wg-noise/tampering", test_tampering);
-    g_test_add_func("/wg-noise/wrong-psk", test_wrong_psk);
-    g_test_add_func("/wg-noise/zero-results", test_zero_results);
+    g_test_add_func("/wg-noise/initiator", test_initiator);                     /* row 2 */
+    g_test_add_func("/wg-noise/responder", test_responder);                     /* row 2 */
+    g_test_add_func("/wg-noise/wireguard-constants", test_wireguard_constants); /* row 2 */
+    g_test_add_func("/wg-noise/tampering", test_tampering);                     /* row 3 */
+    g_test_add_func("/wg-noise/wrong-psk", test_wrong_psk);                     /* row 3 */
+    g_test_add_func("/wg-noise/zero-results", test_zero_results);               /* row 4 */
     return g_test_run();
 }

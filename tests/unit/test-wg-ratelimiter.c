@@ -127,10 +127,10 @@ static void test_capacity(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/wg-ratelimiter/ipv4", test_ipv4);
-    g_test_add_func("/wg-ratelimiter/ipv6", test_ipv6);
+    g_test_add_func("/wg-ratelimiter/ipv4", test_ipv4); /* row 8 */
+    g_test_add_func("/wg-ratelimiter/ipv6", test_ipv6); /* row 8 */
     g_test_add_func("/wg-ratelimiter/families-apart", test_families_apart);
-    g_test_add_func("/wg-ratelimiter/rate", test_rate);
-    g_test_add_func("/wg-ratelimiter/capacity", test_capacity);
+    g_test_add_func("/wg-ratelimiter/rate", test_rate);         /* row 8 */
+    g_test_add_func("/wg-ratelimiter/capacity", test_capacity); /* row 8 */
     return g_test_run();
 }

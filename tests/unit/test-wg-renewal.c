@@ -149,7 +149,7 @@ static void test_no_key_stays(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/wg-renewal/both-due", test_both_due);
+    g_test_add_func("/wg-renewal/both-due", test_both_due); /* row 6 */
     g_test_add_func("/wg-renewal/late-packets", test_late_packets);
     g_test_add_func("/wg-renewal/counts-anew", test_counts_anew);
     g_test_add_func("/wg-renewal/new-key-at-once", test_new_key_at_once);

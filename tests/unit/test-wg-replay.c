@@ -163,9 +163,9 @@ static void test_random(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/wg-replay/numbered-cases", test_numbered_cases);
-    g_test_add_func("/wg-replay/full-window", test_full_window);
-    g_test_add_func("/wg-replay/jumps", test_jumps);
-    g_test_add_func("/wg-replay/random", test_random);
+    g_test_add_func("/wg-replay/numbered-cases", test_numbered_cases); /* row 18 */
+    g_test_add_func("/wg-replay/full-window", test_full_window);       /* row 18 */
+    g_test_add_func("/wg-replay/jumps", test_jumps);                   /* row 18 */
+    g_test_add_func("/wg-replay/random", test_random);                 /* row 18 */
     return g_test_run();
 }

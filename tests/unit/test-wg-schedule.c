@@ -614,33 +614,35 @@ static void test_bad_weather(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/wg-schedule/rekey-on-send", test_rekey_on_send);
+    g_test_add_func("/wg-schedule/rekey-on-send", test_rekey_on_send); /* row 13 */
     g_test_add_func("/wg-schedule/an-hour", test_an_hour);
-    g_test_add_func("/wg-schedule/rekey-on-receive", test_rekey_on_receive);
-    g_test_add_func("/wg-schedule/rekey-in-last-seconds", test_rekey_in_last_seconds);
+    g_test_add_func("/wg-schedule/rekey-on-receive", test_rekey_on_receive);           /* row 13 */
+    g_test_add_func("/wg-schedule/rekey-in-last-seconds", test_rekey_in_last_seconds); /* row 13 */
     g_test_add_func("/wg-schedule/idle", test_idle);
-    g_test_add_func("/wg-schedule/reject-after-time", test_reject_after_time);
+    g_test_add_func("/wg-schedule/reject-after-time", test_reject_after_time); /* row 13 */
     g_test_add_func("/wg-schedule/zero-keys", test_zero_keys);
-    g_test_add_func("/wg-schedule/zero-keys-keeps-staged", test_zero_keys_keeps_staged);
-    g_test_add_func("/wg-schedule/suspend", test_suspend);
+    g_test_add_func("/wg-schedule/zero-keys-keeps-staged",
+                    test_zero_keys_keeps_staged);          /* row 22 */
+    g_test_add_func("/wg-schedule/suspend", test_suspend); /* row 14 */
     g_test_add_func("/wg-schedule/drop-sessions", test_drop_sessions);
-    g_test_add_func("/wg-schedule/give-up", test_give_up);
-    g_test_add_func("/wg-schedule/give-up-under-traffic", test_give_up_under_traffic);
+    g_test_add_func("/wg-schedule/give-up", test_give_up);                             /* row 15 */
+    g_test_add_func("/wg-schedule/give-up-under-traffic", test_give_up_under_traffic); /* row 6 */
     g_test_add_func("/wg-schedule/initiate-now", test_initiate_now);
-    g_test_add_func("/wg-schedule/new-handshake", test_new_handshake);
+    g_test_add_func("/wg-schedule/new-handshake", test_new_handshake); /* row 15 */
     g_test_add_func("/wg-schedule/restarted-peer", test_restarted_peer);
-    g_test_add_func("/wg-schedule/staged-at-responder", test_staged_at_responder);
-    g_test_add_func("/wg-schedule/passive-keepalive", test_passive_keepalive);
+    g_test_add_func("/wg-schedule/staged-at-responder", test_staged_at_responder); /* row 22 */
+    g_test_add_func("/wg-schedule/passive-keepalive", test_passive_keepalive);     /* row 15 */
     g_test_add_func("/wg-schedule/no-passive-keepalive-when-answered",
-                    test_no_passive_keepalive_when_answered);
+                    test_no_passive_keepalive_when_answered); /* row 15 */
     g_test_add_func("/wg-schedule/persistent-keepalive", test_persistent_keepalive);
     g_test_add_func("/wg-schedule/persistent-keepalive-while-active",
-                    test_persistent_keepalive_while_active);
-    g_test_add_func("/wg-schedule/persistent-keepalive-starts", test_persistent_keepalive_starts);
+                    test_persistent_keepalive_while_active); /* row 15 */
+    g_test_add_func("/wg-schedule/persistent-keepalive-starts",
+                    test_persistent_keepalive_starts); /* row 16 */
     g_test_add_func("/wg-schedule/persistent-keepalive-waits-for-endpoint",
-                    test_persistent_keepalive_waits_for_endpoint);
-    g_test_add_func("/wg-schedule/down-and-up", test_down_and_up);
-    g_test_add_func("/wg-schedule/down", test_down);
+                    test_persistent_keepalive_waits_for_endpoint); /* row 16 */
+    g_test_add_func("/wg-schedule/down-and-up", test_down_and_up); /* row 31 */
+    g_test_add_func("/wg-schedule/down", test_down);               /* row 31 */
     g_test_add_func("/wg-schedule/bad-weather", test_bad_weather);
     return g_test_run();
 }

@@ -369,18 +369,19 @@ static void test_ratelimit(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/wg-stealth/noise-on-the-wire", test_noise_on_the_wire);
-    g_test_add_func("/wg-stealth/changed-bytes", test_changed_bytes);
-    g_test_add_func("/wg-stealth/changed-bytes-with-mac", test_changed_bytes_with_mac);
-    g_test_add_func("/wg-stealth/forged-response", test_forged_response);
-    g_test_add_func("/wg-stealth/reserved-and-length", test_reserved_and_length);
-    g_test_add_func("/wg-stealth/strangers", test_strangers);
-    g_test_add_func("/wg-stealth/replayed-initiation", test_replayed_initiation);
-    g_test_add_func("/wg-stealth/flood", test_flood);
-    g_test_add_func("/wg-stealth/cookie", test_cookie);
-    g_test_add_func("/wg-stealth/cookie-for-response", test_cookie_for_response);
-    g_test_add_func("/wg-stealth/cookie-other-port", test_cookie_other_port);
-    g_test_add_func("/wg-stealth/cookie-reply-moves-nothing", test_cookie_reply_moves_nothing);
-    g_test_add_func("/wg-stealth/ratelimit", test_ratelimit);
+    g_test_add_func("/wg-stealth/noise-on-the-wire", test_noise_on_the_wire);           /* row 11 */
+    g_test_add_func("/wg-stealth/changed-bytes", test_changed_bytes);                   /* row 7 */
+    g_test_add_func("/wg-stealth/changed-bytes-with-mac", test_changed_bytes_with_mac); /* row 7 */
+    g_test_add_func("/wg-stealth/forged-response", test_forged_response);               /* row 28 */
+    g_test_add_func("/wg-stealth/reserved-and-length", test_reserved_and_length);       /* row 1 */
+    g_test_add_func("/wg-stealth/strangers", test_strangers);                           /* row 10 */
+    g_test_add_func("/wg-stealth/replayed-initiation", test_replayed_initiation);       /* row 5 */
+    g_test_add_func("/wg-stealth/flood", test_flood);                                   /* row 6 */
+    g_test_add_func("/wg-stealth/cookie", test_cookie);                                 /* row 9 */
+    g_test_add_func("/wg-stealth/cookie-for-response", test_cookie_for_response);       /* row 9 */
+    g_test_add_func("/wg-stealth/cookie-other-port", test_cookie_other_port);           /* row 9 */
+    g_test_add_func("/wg-stealth/cookie-reply-moves-nothing",
+                    test_cookie_reply_moves_nothing);         /* row 9 */
+    g_test_add_func("/wg-stealth/ratelimit", test_ratelimit); /* row 8 */
     return g_test_run();
 }

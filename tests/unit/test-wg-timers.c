@@ -339,14 +339,14 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/wg-timers/down", test_down);
     g_test_add_func("/wg-timers/stop", test_stop);
-    g_test_add_func("/wg-timers/retransmit", test_retransmit);
-    g_test_add_func("/wg-timers/jitter", test_jitter);
-    g_test_add_func("/wg-timers/give-up", test_give_up);
+    g_test_add_func("/wg-timers/retransmit", test_retransmit); /* row 15 */
+    g_test_add_func("/wg-timers/jitter", test_jitter);         /* row 15 */
+    g_test_add_func("/wg-timers/give-up", test_give_up);       /* row 15 */
     g_test_add_func("/wg-timers/give-up-zeroes", test_give_up_zeroes);
-    g_test_add_func("/wg-timers/new-handshake", test_new_handshake);
+    g_test_add_func("/wg-timers/new-handshake", test_new_handshake); /* row 15 */
     g_test_add_func("/wg-timers/new-handshake-counts-anew", test_new_handshake_counts_anew);
     g_test_add_func("/wg-timers/give-up-under-traffic", test_give_up_under_traffic);
-    g_test_add_func("/wg-timers/passive-keepalive", test_passive_keepalive);
+    g_test_add_func("/wg-timers/passive-keepalive", test_passive_keepalive); /* row 15 */
     g_test_add_func("/wg-timers/passive-keepalive-once", test_passive_keepalive_once);
     g_test_add_func("/wg-timers/persistent-keepalive", test_persistent_keepalive);
     g_test_add_func("/wg-timers/zero-keys", test_zero_keys);

@@ -638,26 +638,27 @@ static void test_removal_during_run(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/wg-transport/lengths", test_lengths);
-    g_test_add_func("/wg-transport/padding", test_padding);
-    g_test_add_func("/wg-transport/mtu-change", test_mtu_change);
-    g_test_add_func("/wg-transport/route-mtu", test_route_mtu);
+    g_test_add_func("/wg-transport/lengths", test_lengths);       /* row 33 */
+    g_test_add_func("/wg-transport/padding", test_padding);       /* row 23 */
+    g_test_add_func("/wg-transport/mtu-change", test_mtu_change); /* row 23 */
+    g_test_add_func("/wg-transport/route-mtu", test_route_mtu);   /* row 23 */
     g_test_add_func("/wg-transport/format", test_format);
-    g_test_add_func("/wg-transport/statistics", test_statistics);
-    g_test_add_func("/wg-transport/staged", test_staged);
-    g_test_add_func("/wg-transport/staged-apart", test_staged_apart);
-    g_test_add_func("/wg-transport/reorder", test_reorder);
-    g_test_add_func("/wg-transport/reserved", test_reserved);
-    g_test_add_func("/wg-transport/forged-counter", test_forged_counter);
-    g_test_add_func("/wg-transport/roaming", test_roaming);
-    g_test_add_func("/wg-transport/local-address", test_local_address);
-    g_test_add_func("/wg-transport/forget-local-address", test_forget_local_address);
-    g_test_add_func("/wg-transport/source-check", test_source_check);
-    g_test_add_func("/wg-transport/inner", test_inner);
-    g_test_add_func("/wg-transport/outer-refusals", test_outer_refusals);
-    g_test_add_func("/wg-transport/message-limits", test_message_limits);
-    g_test_add_func("/wg-transport/run-at-the-end", test_run_at_the_end);
-    g_test_add_func("/wg-transport/counters-are-not-reused", test_counters_are_not_reused);
+    g_test_add_func("/wg-transport/statistics", test_statistics);                     /* row 31 */
+    g_test_add_func("/wg-transport/staged", test_staged);                             /* row 22 */
+    g_test_add_func("/wg-transport/staged-apart", test_staged_apart);                 /* row 22 */
+    g_test_add_func("/wg-transport/reorder", test_reorder);                           /* row 18 */
+    g_test_add_func("/wg-transport/reserved", test_reserved);                         /* row 1 */
+    g_test_add_func("/wg-transport/forged-counter", test_forged_counter);             /* row 17 */
+    g_test_add_func("/wg-transport/roaming", test_roaming);                           /* row 19 */
+    g_test_add_func("/wg-transport/local-address", test_local_address);               /* row 27 */
+    g_test_add_func("/wg-transport/forget-local-address", test_forget_local_address); /* row 27 */
+    g_test_add_func("/wg-transport/source-check", test_source_check);                 /* row 19 */
+    g_test_add_func("/wg-transport/inner", test_inner);                               /* row 19 */
+    g_test_add_func("/wg-transport/outer-refusals", test_outer_refusals);             /* row 1 */
+    g_test_add_func("/wg-transport/message-limits", test_message_limits);             /* row 13 */
+    g_test_add_func("/wg-transport/run-at-the-end", test_run_at_the_end);             /* row 13 */
+    g_test_add_func("/wg-transport/counters-are-not-reused",
+                    test_counters_are_not_reused); /* row 17 */
     g_test_add_func("/wg-transport/removal-during-run", test_removal_during_run);
     return g_test_run();
 }
