@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Packets of every kind and size go through, over IPv4 and IPv6 outside."""
 
+import os
+import sys
+
 import pytest
 
 from ends import PAIRS, V4, V6, make_ends, stop_all
@@ -75,3 +78,27 @@ def test_flows(pair, flows, version):
     assert a.flows("tcp", b, version, flows=flows, count=8) == 8 * flows
     # So many windows at once may be too much for a queue.
     assert b.flows("udp", a, version, flows=flows, size=1000, count=64) > 0.9 * 64 * flows
+
+
+@pytest.mark.skipif("CULVERT_ALLOCATIONS" not in os.environ,
+                    reason="needs allocations.c, in CULVERT_ALLOCATIONS")
+def test_nothing_is_allocated(cable, tmp_path):
+    """The threads that move packets ask for memory for handshakes alone, and the first time."""
+    counter = tmp_path / "allocations"
+    counter.write_bytes(bytes(8))
+    a, b = make_ends(cable, ("culvert", "culvert"), environment={
+        "LD_PRELOAD": os.environ["CULVERT_ALLOCATIONS"], "LAB_ALLOCATIONS": str(counter)})
+
+    def allocations():
+        return int.from_bytes(counter.read_bytes(), sys.byteorder)
+
+    def traffic(pings, pieces):
+        assert a.ping(b.v4, count=pings, deadline=30) and a.ping(b.v6, count=pings, deadline=30)
+        for end, other in ((a, b), (b, a)):
+            assert end.flows("tcp", other, count=pieces) == pieces
+            assert end.flows("udp", other, size=1372, count=160) == 160
+    traffic(100, 64)
+    before = allocations()
+    assert before > 0  # it counts
+    traffic(5000, 512)
+    assert allocations() == before
