@@ -10,6 +10,7 @@
  * decrypted to where the caller sees it before the tag was found right.
  */
 #include "wg-aead-private.h"
+#include "wg-cipher.h"
 #include "wg-crypto-private.h"
 #include "wg-crypto.h"
 
@@ -23,17 +24,10 @@
 #define POLY1305_BLOCK_SIZE 16
 #define POLY1305_KEY_SIZE   32
 
-/* One direction. libcrypto's context holds a copy of the key, and wipes it when it is reset or
- * freed. */
-typedef struct {
-    EVP_CIPHER_CTX *ctx;
-    guint64 id; /* of the key in `ctx`; 0: none */
-} Half;
-
 typedef struct {
     guint8 scratch[SCRATCH_SIZE]; /* the key's block, and text */
-    Half seal;
-    Half open;
+    WgCipher seal;
+    WgCipher open;
     EVP_MAC_CTX *mac; /* libcrypto wipes it when it has given the tag */
 } Evp;
 
@@ -41,11 +35,11 @@ static gpointer evp_make(void)
 {
     Evp *evp = g_new0(Evp, 1);
 
-    evp->seal.ctx = EVP_CIPHER_CTX_new();
-    evp->open.ctx = EVP_CIPHER_CTX_new();
+    wg_cipher_init(&evp->seal);
+    wg_cipher_init(&evp->open);
     evp->mac = EVP_MAC_CTX_new(wg_crypto_algorithms()->one_time_mac);
-    if (!evp->seal.ctx || !evp->open.ctx || !evp->mac)
-        wg_crypto_cannot("make a cipher context");
+    if (!evp->mac)
+        wg_crypto_cannot("make a context for Poly1305");
     return evp;
 }
 
@@ -54,9 +48,8 @@ static void evp_forget(gpointer state)
     Evp *evp = state;
 
     wg_wipe(evp->scratch, sizeof evp->scratch);
-    evp->seal.id = evp->open.id = 0;
-    EVP_CIPHER_CTX_reset(evp->seal.ctx);
-    EVP_CIPHER_CTX_reset(evp->open.ctx);
+    wg_cipher_forget(&evp->seal);
+    wg_cipher_forget(&evp->open);
 }
 
 static void evp_free(gpointer state)
@@ -64,37 +57,29 @@ static void evp_free(gpointer state)
     Evp *evp = state;
 
     evp_forget(evp);
-    EVP_CIPHER_CTX_free(evp->seal.ctx);
-    EVP_CIPHER_CTX_free(evp->open.ctx);
+    wg_cipher_clear(&evp->seal);
+    wg_cipher_clear(&evp->open);
     EVP_MAC_CTX_free(evp->mac);
     g_free(evp);
 }
 
 /* The keystream begins with the block for the key of Poly1305, number 0. */
-static void half_begin(Half *half, const guint8 *key, guint64 id, guint64 counter)
+static void begin(WgCipher *cipher, const guint8 *key, guint64 id, guint64 counter)
 {
-    guint8 iv[CHACHA_IV_SIZE] = {0};
-    gboolean remembered = id != 0 && half->id == id;
-
-    counter = GUINT64_TO_LE(counter);
-    memcpy(iv + sizeof iv - sizeof counter, &counter, sizeof counter);
-    if (EVP_EncryptInit_ex2(half->ctx, remembered ? NULL : wg_crypto_algorithms()->stream,
-                            remembered ? NULL : key, iv, NULL) != 1)
-        wg_crypto_cannot("set up ChaCha20");
-    half->id = id;
+    wg_cipher_begin(cipher, wg_crypto_algorithms()->stream, CHACHA_IV_SIZE, TRUE, key, id, counter);
 }
 
-static void half_run(Half *half, const guint8 *in, gsize len, guint8 *out)
+static void run(WgCipher *cipher, const guint8 *in, gsize len, guint8 *out)
 {
     int written = 0;
 
-    if (EVP_EncryptUpdate(half->ctx, out, &written, in, (int) len) != 1 || written != (int) len)
+    if (EVP_EncryptUpdate(cipher->ctx, out, &written, in, (int) len) != 1 || written != (int) len)
         wg_crypto_cannot("run ChaCha20");
 }
 
 /* Makes the key of Poly1305, and behind it the first of the text, en- or decrypted. Returns how
  * much of it; the rest of the keystream follows. */
-static gsize run_scratch(Evp *evp, Half *half, const guint8 *in, gsize len)
+static gsize run_scratch(Evp *evp, WgCipher *cipher, const guint8 *in, gsize len)
 {
     gsize first = MIN(len, SCRATCH_TEXT);
     gsize rounded = (first + CHACHA_BLOCK_SIZE - 1) & ~(gsize) (CHACHA_BLOCK_SIZE - 1);
@@ -102,17 +87,18 @@ static gsize run_scratch(Evp *evp, Half *half, const guint8 *in, gsize len)
     memset(evp->scratch, 0, CHACHA_BLOCK_SIZE);
     if (first > 0)
         memcpy(evp->scratch + CHACHA_BLOCK_SIZE, in, first);
-    half_run(half, evp->scratch, CHACHA_BLOCK_SIZE + rounded, evp->scratch);
+    run(cipher, evp->scratch, CHACHA_BLOCK_SIZE + rounded, evp->scratch);
     return first;
 }
 
 /* Takes the text from the scratch memory, and runs the rest. */
-static void finish(Evp *evp, Half *half, const guint8 *in, gsize first, gsize len, guint8 *out)
+static void finish(Evp *evp, WgCipher *cipher, const guint8 *in, gsize first, gsize len,
+                   guint8 *out)
 {
     if (first > 0)
         memcpy(out, evp->scratch + CHACHA_BLOCK_SIZE, first);
     if (len > first)
-        half_run(half, in + first, len - first, out + first);
+        run(cipher, in + first, len - first, out + first);
 }
 
 static void make_tag(Evp *evp, const guint8 *sealed, gsize len, guint8 tag[WG_TAG_SIZE])
@@ -139,7 +125,7 @@ static void evp_seal(gpointer state, const guint8 *key, guint64 id, guint64 coun
     Evp *evp = state;
     gsize first;
 
-    half_begin(&evp->seal, key, id, counter);
+    begin(&evp->seal, key, id, counter);
     first = run_scratch(evp, &evp->seal, in, len);
     finish(evp, &evp->seal, in, first, len, out);
     make_tag(evp, out, len, out + len);
@@ -155,7 +141,7 @@ static gboolean evp_open(gpointer state, const guint8 *key, guint64 id, guint64 
     gboolean authentic;
     gsize first;
 
-    half_begin(&evp->open, key, id, counter);
+    begin(&evp->open, key, id, counter);
     first = run_scratch(evp, &evp->open, in, len);
     make_tag(evp, in, len, tag);
     authentic = wg_equal(tag, in + len, sizeof tag);

@@ -17,8 +17,6 @@
 #include <pthread.h>
 #include <string.h>
 
-#define IV_SIZE 12
-
 /* What each manager needs of the processor. */
 static const struct {
     void (*init)(IMB_MGR *manager);
@@ -102,7 +100,7 @@ static void run(IMB_MGR *manager, IMB_CIPHER_DIRECTION direction, const guint8 *
                 guint64 counter, const guint8 *in, gsize len, guint8 *out, guint8 *tag)
 {
     IMB_JOB *job = IMB_GET_NEXT_JOB(manager);
-    guint8 iv[IV_SIZE] = {0};
+    guint8 iv[WG_AEAD_IV_SIZE] = {0};
 
     counter = GUINT64_TO_LE(counter);
     memcpy(iv + sizeof iv - sizeof counter, &counter, sizeof counter);

@@ -6,6 +6,9 @@
 
 #include "wg-aead.h"
 
+/* Of ChaCha20-Poly1305 (RFC 8439, 2.8): four zeros and the counter. */
+#define WG_AEAD_IV_SIZE 12
+
 /* A backend for packets without additional data. Arguments are those of wg_aead_seal() and
  * wg_aead_open(); `open` gets the length without the tag, which follows at in + len. */
 typedef struct {

@@ -50,7 +50,8 @@ WgKeypair *wg_keypair_new(WgPeer *peer, WgKey *keys, guint32 local_index, guint3
 WgKeypair *wg_keypair_ref(WgKeypair *keypair);
 void wg_keypair_unref(WgKeypair *keypair);
 
-/* wg_keypair_usable_locked: young enough and with counters left, to send `n` more packets. */
+/* wg_keypair_can_send_locked, wg_keypair_can_receive_locked: young enough and with counters left,
+ * to send `n` more packets. */
 gboolean wg_keypair_can_send_locked(const WgKeypair *keypair, guint n, gint64 now);
 gboolean wg_keypair_can_receive_locked(const WgKeypair *keypair, gint64 now);
 
