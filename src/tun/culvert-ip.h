@@ -17,16 +17,31 @@
 #define IPV4_PROTOCOL    9
 #define IPV4_CHECKSUM    10
 #define IPV4_ADDRESSES   12
+#define IPV4_SOURCE      12
+#define IPV4_DESTINATION 16
+#define IPV4_ADDRESS     4 /* bytes */
 
 #define IPV4_DONT_FRAGMENT 0x4000
 /* "More fragments" and the offset. */
 #define IPV4_IS_FRAGMENT 0x3fff
+/* In units of 8 bytes. */
+#define IPV4_FRAGMENT_OFFSET 0x1fff
 
 #define IPV6_HEADER_SIZE 40
 #define IPV6_LENGTH      4
 #define IPV6_NEXT        6
 #define IPV6_HOP_LIMIT   7
 #define IPV6_ADDRESSES   8
+#define IPV6_SOURCE      8
+#define IPV6_DESTINATION 24
+#define IPV6_ADDRESS     16 /* bytes */
+
+/* The fragment header, behind that of IPv6 (RFC 8200, 4.5). */
+#define IPV6_FRAGMENT_HEADER_SIZE 8
+#define IPV6_FRAGMENT_NEXT        0
+#define IPV6_FRAGMENT_FIELD       2
+/* In bytes; the bits below it are flags. */
+#define IPV6_FRAGMENT_OFFSET 0xfff8
 
 #define TCP_HEADER_SIZE     20 /* without options */
 #define TCP_SEQUENCE        4

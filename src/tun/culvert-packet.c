@@ -31,7 +31,7 @@ static guint version(const guint8 *packet)
 /* IPv4 has the DS field in its second byte; IPv6 across its first two. */
 static guint8 get_ecn(const guint8 *packet)
 {
-    return (version(packet) == 4 ? packet[1] : packet[1] >> 4) & CULVERT_ECN_MASK;
+    return (version(packet) == 4 ? packet[IPV4_TOS] : packet[1] >> 4) & CULVERT_ECN_MASK;
 }
 
 guint8 culvert_packet_outer_ecn(const guint8 *packet)
@@ -50,10 +50,11 @@ void culvert_packet_mark_ce(guint8 *packet)
         return;
     }
     /* RFC 1624: HC' = ~(~HC + ~m + m'), of the header's first word. */
-    guint32 sum = (guint16) ~culvert_get16(packet + 10) + (guint16) ~culvert_get16(packet);
+    guint32 sum =
+        (guint16) ~culvert_get16(packet + IPV4_CHECKSUM) + (guint16) ~culvert_get16(packet);
 
-    packet[1] |= CULVERT_ECN_CE;
-    culvert_put16(packet + 10, culvert_checksum_fold(sum + culvert_get16(packet)));
+    packet[IPV4_TOS] |= CULVERT_ECN_CE;
+    culvert_put16(packet + IPV4_CHECKSUM, culvert_checksum_fold(sum + culvert_get16(packet)));
 }
 
 /* ---- Ports ---------------------------------------------------------------------------------- */
@@ -65,7 +66,20 @@ static gsize ipv4_header_size(const guint8 *packet)
 
 static gboolean is_later_fragment(const guint8 *packet)
 {
-    return (culvert_get16(packet + 6) & 0x1fff) != 0;
+    return (culvert_get16(packet + IPV4_FRAGMENT) & IPV4_FRAGMENT_OFFSET) != 0;
+}
+
+static gboolean has_fragment_header(const guint8 *packet, gsize len)
+{
+    return packet[IPV6_NEXT] == IPPROTO_FRAGMENT &&
+           len >= IPV6_HEADER_SIZE + IPV6_FRAGMENT_HEADER_SIZE;
+}
+
+static gboolean is_first_fragment6(const guint8 *packet, gsize len)
+{
+    return has_fragment_header(packet, len) &&
+           (culvert_get16(packet + IPV6_HEADER_SIZE + IPV6_FRAGMENT_FIELD) &
+            IPV6_FRAGMENT_OFFSET) == 0;
 }
 
 gboolean culvert_packet_is_udp_to(const guint8 *packet, gsize len, guint16 source_port, int family,
@@ -75,24 +89,24 @@ gboolean culvert_packet_is_udp_to(const guint8 *packet, gsize len, guint16 sourc
 
     if (version(packet) == 4) {
         header = ipv4_header_size(packet);
-        if (family != AF_INET || packet[9] != IPPROTO_UDP || is_later_fragment(packet) ||
-            memcmp(packet + 16, address, 4) != 0)
+        if (family != AF_INET || packet[IPV4_PROTOCOL] != IPPROTO_UDP ||
+            is_later_fragment(packet) ||
+            memcmp(packet + IPV4_DESTINATION, address, IPV4_ADDRESS) != 0)
             return FALSE;
     } else {
         header = IPV6_HEADER_SIZE;
-        if (family != AF_INET6 || memcmp(packet + 24, address, 16) != 0)
+        if (family != AF_INET6 || memcmp(packet + IPV6_DESTINATION, address, IPV6_ADDRESS) != 0)
             return FALSE;
-        if (packet[6] == IPPROTO_FRAGMENT && len >= header + 8 &&
-            (culvert_get16(packet + header + 2) & 0xfff8) == 0) {
-            if (packet[header] != IPPROTO_UDP)
+        if (is_first_fragment6(packet, len)) {
+            if (packet[header + IPV6_FRAGMENT_NEXT] != IPPROTO_UDP)
                 return FALSE;
-            header += 8;
-        } else if (packet[6] != IPPROTO_UDP) {
+            header += IPV6_FRAGMENT_HEADER_SIZE;
+        } else if (packet[IPV6_NEXT] != IPPROTO_UDP) {
             return FALSE;
         }
     }
     return len >= header + UDP_HEADER_SIZE && culvert_get16(packet + header) == source_port &&
-           culvert_get16(packet + header + 2) == port;
+           culvert_get16(packet + header + UDP_DESTINATION_PORT) == port;
 }
 
 /* ---- Tunnels in the tunnel ------------------------------------------------------------------ */
@@ -117,7 +131,7 @@ static Udp find_udp4(const guint8 *packet)
 {
     Udp found = {0};
 
-    if (packet[9] != IPPROTO_UDP)
+    if (packet[IPV4_PROTOCOL] != IPPROTO_UDP)
         return found;
     found.later = is_later_fragment(packet);
     found.udp = ipv4_header_size(packet);
@@ -128,19 +142,19 @@ static Udp find_udp6(const guint8 *packet, gsize len)
 {
     Udp found = {0};
 
-    if (packet[6] == IPPROTO_UDP) {
+    if (packet[IPV6_NEXT] == IPPROTO_UDP) {
         found.udp = IPV6_HEADER_SIZE;
-    } else if (packet[6] == IPPROTO_FRAGMENT && len >= IPV6_HEADER_SIZE + 8 &&
-               packet[IPV6_HEADER_SIZE] == IPPROTO_UDP) {
-        found.later = (culvert_get16(packet + IPV6_HEADER_SIZE + 2) & 0xfff8) != 0;
-        found.udp = IPV6_HEADER_SIZE + 8;
+    } else if (has_fragment_header(packet, len) &&
+               packet[IPV6_HEADER_SIZE + IPV6_FRAGMENT_NEXT] == IPPROTO_UDP) {
+        found.later = !is_first_fragment6(packet, len);
+        found.udp = IPV6_HEADER_SIZE + IPV6_FRAGMENT_HEADER_SIZE;
     }
     return found;
 }
 
 CulvertHops culvert_packet_outer_hops(const guint8 *packet, gsize len, guint8 *hop_limit)
 {
-    guint8 own = version(packet) == 4 ? packet[8] : packet[7];
+    guint8 own = packet[version(packet) == 4 ? IPV4_TTL : IPV6_HOP_LIMIT];
     Udp found = version(packet) == 4 ? find_udp4(packet) : find_udp6(packet, len);
     gsize payload = found.udp + UDP_HEADER_SIZE;
 
@@ -150,7 +164,8 @@ CulvertHops culvert_packet_outer_hops(const guint8 *packet, gsize len, guint8 *h
         /* By its UDP header, not by the packet: a first fragment has not all of it. */
         if (len < payload + 4 ||
             !is_tunnel_message(packet + payload,
-                               (gsize) culvert_get16(packet + found.udp + 4) - UDP_HEADER_SIZE))
+                               (gsize) culvert_get16(packet + found.udp + UDP_LENGTH) -
+                                   UDP_HEADER_SIZE))
             return CULVERT_HOPS_DEFAULT;
         if (own <= CULVERT_NESTING_COST)
             return CULVERT_HOPS_USED_UP;
@@ -167,7 +182,7 @@ static gboolean is_icmp4_error(const guint8 *packet, gsize len)
 {
     gsize header = ipv4_header_size(packet);
 
-    if (packet[9] != IPPROTO_ICMP)
+    if (packet[IPV4_PROTOCOL] != IPPROTO_ICMP)
         return FALSE;
     if (len <= header)
         return TRUE;
@@ -184,7 +199,7 @@ static gboolean is_icmp4_error(const guint8 *packet, gsize len)
 
 static gboolean may_answer4(const guint8 *packet, gsize len)
 {
-    const guint8 *source = packet + 12, *destination = packet + 16;
+    const guint8 *source = packet + IPV4_SOURCE, *destination = packet + IPV4_DESTINATION;
 
     /* 0.0.0.0/8, 127.0.0.0/8, multicast, reserved and broadcast: 224.0.0.0 and up */
     if (source[0] == 0 || source[0] == 127 || source[0] >= 224 || destination[0] >= 224)
@@ -200,12 +215,12 @@ static gsize unreachable4(const guint8 *packet, gsize len, guint8 *out)
 
     memset(out, 0, IPV4_HEADER_SIZE + ICMP_HEADER_SIZE);
     out[0] = 0x45;
-    culvert_put16(out + 2, (guint16) size);
-    out[8] = REPLY_TTL;
-    out[9] = IPPROTO_ICMP;
-    memcpy(out + 12, packet + 16, 4);
-    memcpy(out + 16, packet + 12, 4);
-    culvert_checksum_put(out + 10, culvert_checksum_add(0, out, IPV4_HEADER_SIZE));
+    culvert_put16(out + IPV4_LENGTH, (guint16) size);
+    out[IPV4_TTL] = REPLY_TTL;
+    out[IPV4_PROTOCOL] = IPPROTO_ICMP;
+    memcpy(out + IPV4_SOURCE, packet + IPV4_DESTINATION, IPV4_ADDRESS);
+    memcpy(out + IPV4_DESTINATION, packet + IPV4_SOURCE, IPV4_ADDRESS);
+    culvert_checksum_put(out + IPV4_CHECKSUM, culvert_checksum_add(0, out, IPV4_HEADER_SIZE));
     icmp[0] = ICMP_DEST_UNREACH;
     icmp[1] = ICMP_HOST_UNREACH;
     memcpy(icmp + ICMP_HEADER_SIZE, packet, quote);
@@ -223,16 +238,15 @@ static gboolean is_nobody6(const guint8 *address)
 
 static gboolean may_answer6(const guint8 *packet, gsize len)
 {
-    const guint8 *source = packet + 8, *destination = packet + 24;
+    const guint8 *source = packet + IPV6_SOURCE, *destination = packet + IPV6_DESTINATION;
 
     if (is_nobody6(source) || source[0] == 0xff || destination[0] == 0xff)
         return FALSE;
-    if (packet[6] == IPPROTO_FRAGMENT)
-        return len >= IPV6_HEADER_SIZE + 8 &&
-               (culvert_get16(packet + IPV6_HEADER_SIZE + 2) & 0xfff8) == 0 &&
-               packet[IPV6_HEADER_SIZE] != IPPROTO_ICMPV6;
+    if (packet[IPV6_NEXT] == IPPROTO_FRAGMENT)
+        return is_first_fragment6(packet, len) &&
+               packet[IPV6_HEADER_SIZE + IPV6_FRAGMENT_NEXT] != IPPROTO_ICMPV6;
     /* ICMPv6 errors are the types below 128 (RFC 4443, 2.1). */
-    return packet[6] != IPPROTO_ICMPV6 ||
+    return packet[IPV6_NEXT] != IPPROTO_ICMPV6 ||
            (len > IPV6_HEADER_SIZE && packet[IPV6_HEADER_SIZE] >= 128);
 }
 
@@ -245,11 +259,11 @@ static gsize unreachable6(const guint8 *packet, gsize len, guint8 *out)
 
     memset(out, 0, IPV6_HEADER_SIZE + ICMP_HEADER_SIZE);
     out[0] = 0x60;
-    culvert_put16(out + 4, (guint16) payload);
-    out[6] = IPPROTO_ICMPV6;
-    out[7] = REPLY_TTL;
-    memcpy(out + 8, packet + 24, 16);
-    memcpy(out + 24, packet + 8, 16);
+    culvert_put16(out + IPV6_LENGTH, (guint16) payload);
+    out[IPV6_NEXT] = IPPROTO_ICMPV6;
+    out[IPV6_HOP_LIMIT] = REPLY_TTL;
+    memcpy(out + IPV6_SOURCE, packet + IPV6_DESTINATION, IPV6_ADDRESS);
+    memcpy(out + IPV6_DESTINATION, packet + IPV6_SOURCE, IPV6_ADDRESS);
     icmp[0] = ICMP6_DST_UNREACH;
     icmp[1] = ICMP6_DST_UNREACH_ADDR;
     memcpy(icmp + ICMP_HEADER_SIZE, packet, quote);

@@ -80,8 +80,16 @@ gboolean culvert_tunnel_add_peer(CulvertTunnel *self, const WgKey *public_key,
  * port, and starts receiving. `port` 0: any free one. `fwmark` 0: none. An error says which port
  * and why. */
 gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark, GError **error);
+
+/* culvert_tunnel_is_listening: between a culvert_tunnel_listen() that worked and
+ * culvert_tunnel_hang_up(). */
 gboolean culvert_tunnel_is_listening(const CulvertTunnel *self);
+
+/* culvert_tunnel_get_listen_port: while listening the port itself, also if any free one was asked
+ * for; otherwise the one that the next listen asks for, 0: any. Host byte order. */
 guint16 culvert_tunnel_get_listen_port(CulvertTunnel *self);
+
+/* culvert_tunnel_get_fwmark: of the datagrams; 0: none. */
 guint32 culvert_tunnel_get_fwmark(CulvertTunnel *self);
 
 /* culvert_tunnel_hang_up: the reverse of listen: closes the sockets and drops all sessions; port
@@ -128,6 +136,8 @@ CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GE
 /* culvert_tunnel_attach: carries the device's packets from now on. Takes `tun` (transfer full), of
  * this tunnel's culvert_tunnel_open_device(). */
 void culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun);
+
+/* culvert_tunnel_get_tun: the device attached, borrowed; NULL: none yet, or stopped. */
 CulvertTun *culvert_tunnel_get_tun(CulvertTunnel *self);
 
 /* culvert_tunnel_now: the time as the protocol core has it, microseconds of CLOCK_BOOTTIME. */

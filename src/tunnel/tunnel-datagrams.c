@@ -40,7 +40,7 @@ static void add_control(struct msghdr *message, int level, int type, gconstpoint
     message->msg_controllen += CMSG_SPACE(size);
 }
 
-static gboolean has_local(const WgEndpoint *endpoint)
+static gboolean has_local_address(const WgEndpoint *endpoint)
 {
     if (endpoint->remote.any.sa_family == AF_INET6)
         return !IN6_IS_ADDR_UNSPECIFIED(&endpoint->local.in6);
@@ -91,7 +91,7 @@ static void add_header_fields(struct msghdr *message, const TunnelRun *run)
 }
 
 /* Everything of a message but what is in it. `control` has to last as long as the message. */
-static struct msghdr address_message(const TunnelRun *run, gboolean from_local,
+static struct msghdr address_message(const TunnelRun *run, gboolean from_address,
                                      SendControl *control)
 {
     struct msghdr message = {
@@ -103,7 +103,7 @@ static struct msghdr address_message(const TunnelRun *run, gboolean from_local,
     memset(control, 0, sizeof *control);
     if (run->ifindex != 0)
         add_interface(&message, run);
-    else if (from_local)
+    else if (from_address)
         add_local(&message, run->endpoint);
     add_header_fields(&message, run);
     return message;
@@ -120,7 +120,7 @@ static gboolean send_together(int fd, const TunnelRun *run)
 {
     SendControl control;
     struct iovec payload = {(gpointer) run->data, run->len};
-    struct msghdr message = address_message(run, has_local(run->endpoint), &control);
+    struct msghdr message = address_message(run, has_local_address(run->endpoint), &control);
     guint16 segment = (guint16) run->segment;
     gssize n;
 
@@ -143,9 +143,9 @@ typedef struct {
     guint n;
 } Apart;
 
-static void take_apart(Apart *apart, const TunnelRun *run, gboolean from_local)
+static void take_apart(Apart *apart, const TunnelRun *run, gboolean from_address)
 {
-    struct msghdr message = address_message(run, from_local, &apart->control);
+    struct msghdr message = address_message(run, from_address, &apart->control);
 
     drop_empty_control(&message);
     message.msg_iovlen = 1;
@@ -168,12 +168,12 @@ static gboolean may_be_the_source(int error)
 /* Each datagram by itself; one that cannot be sent holds up no other. */
 static TunnelSent send_apart(int fd, const TunnelRun *run)
 {
-    gboolean from_local = run->ifindex == 0 && has_local(run->endpoint);
+    gboolean from_address = run->ifindex == 0 && has_local_address(run->endpoint);
     TunnelSent sent = {0};
     guint i = 0;
     Apart apart;
 
-    take_apart(&apart, run, from_local);
+    take_apart(&apart, run, from_address);
     while (i < apart.n) {
         int n = sendmmsg(fd, apart.messages + i, apart.n - i, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -181,8 +181,8 @@ static TunnelSent send_apart(int fd, const TunnelRun *run)
             sent.n += (guint) n;
             while (n-- > 0)
                 sent.bytes += apart.payloads[i++].iov_len;
-        } else if (from_local && may_be_the_source(errno)) {
-            from_local = FALSE;
+        } else if (from_address && may_be_the_source(errno)) {
+            from_address = FALSE;
             take_apart(&apart, run, FALSE);
         } else if (errno != EINTR) {
             sent.error = errno;
@@ -254,8 +254,8 @@ typedef union {
 
 struct _TunnelInbox {
     guint8 *memory;
-    guint wanted; /* messages for the next system call */
-    guint used;   /* of the last one */
+    guint batch; /* messages for the next system call */
+    guint used;  /* of the last one */
     TunnelReceived received[TUNNEL_BATCH];
     struct mmsghdr messages[TUNNEL_BATCH];
     struct iovec payloads[TUNNEL_BATCH];
@@ -282,7 +282,7 @@ TunnelInbox *tunnel_inbox_new(void)
     TunnelInbox *inbox = g_new0(TunnelInbox, 1);
 
     inbox->memory = g_malloc((gsize) TUNNEL_BATCH * TUNNEL_DATAGRAM_MAX);
-    inbox->wanted = TUNNEL_BATCH;
+    inbox->batch = TUNNEL_BATCH;
     for (guint i = 0; i < TUNNEL_BATCH; i++) {
         inbox->received[i].data = inbox->memory + (gsize) i * TUNNEL_DATAGRAM_MAX;
         inbox->payloads[i] = (struct iovec){inbox->received[i].data, TUNNEL_DATAGRAM_MAX};
@@ -362,7 +362,7 @@ guint tunnel_receive(TunnelInbox *inbox, TunnelSocket *socket, const TunnelRecei
     for (guint i = 0; i < inbox->used; i++)
         make_ready(inbox, i);
     do
-        n = recvmmsg(g_socket_get_fd(socket->socket), inbox->messages, inbox->wanted, MSG_DONTWAIT,
+        n = recvmmsg(g_socket_get_fd(socket->socket), inbox->messages, inbox->batch, MSG_DONTWAIT,
                      NULL);
     while (n < 0 && errno == EINTR);
     /* Errors here are a network's passing troubles (an ICMP message, say); the next datagram
@@ -373,7 +373,7 @@ guint tunnel_receive(TunnelInbox *inbox, TunnelSocket *socket, const TunnelRecei
         joined |= inbox->received[i].len > JOINED_LEAST;
     }
     *received = inbox->received;
-    *more = inbox->used == inbox->wanted;
-    inbox->wanted = joined ? JOINED_BATCH : TUNNEL_BATCH;
+    *more = inbox->used == inbox->batch;
+    inbox->batch = joined ? JOINED_BATCH : TUNNEL_BATCH;
     return inbox->used;
 }

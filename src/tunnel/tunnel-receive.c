@@ -175,7 +175,8 @@ static guint open_run(TunnelReceiver *self, const WgRx *rx, Cursor *cursor)
     return n;
 }
 
-static void deliver(TunnelReceiver *self, guint n)
+/* Those that are authentic, to what is put together for the device. */
+static void add_packets(TunnelReceiver *self, guint n)
 {
     for (guint i = 0; i < n; i++) {
         WgRxPacket *packet = &self->packets[i];
@@ -201,7 +202,7 @@ static void receive_run(TunnelReceiver *self, Cursor *cursor, const guint8 *data
     }
     n = open_run(self, &rx, cursor);
     wg_rx_end(&rx, self->packets, n, &first->source, now);
-    deliver(self, n);
+    add_packets(self, n);
 }
 
 static void dispatch(TunnelReceiver *self, const TunnelReceived *received, guint n, gint64 now)

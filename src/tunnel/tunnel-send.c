@@ -111,23 +111,23 @@ static void send_outgoing(TunnelSender *self)
     g_clear_pointer(&out->peer, wg_peer_unref);
 }
 
-/* Whether a datagram like `wanted` can leave with those that wait. */
-static gboolean joins_outgoing(const Outgoing *out, const WgTx *tx, const TunnelRun *wanted)
+/* Whether a datagram like `next` can leave with those that wait. */
+static gboolean joins_outgoing(const Outgoing *out, const WgTx *tx, const TunnelRun *next)
 {
     const TunnelRun *run = &out->run;
 
     return out->peer == tx->peer && out->n < TUNNEL_RUN_DATAGRAMS_MAX &&
-           wanted->segment <= run->segment && run->len % run->segment == 0 &&
-           run->len + wanted->segment <= TUNNEL_RUN_BYTES_MAX && wanted->tos == run->tos &&
-           wanted->hop_limit == run->hop_limit &&
+           next->segment <= run->segment && run->len % run->segment == 0 &&
+           run->len + next->segment <= TUNNEL_RUN_BYTES_MAX && next->tos == run->tos &&
+           next->hop_limit == run->hop_limit &&
            tunnel_endpoint_same_path(&tx->endpoint, &out->endpoint);
 }
 
-static void begin_outgoing(Outgoing *out, const WgTx *tx, const TunnelRun *wanted)
+static void begin_outgoing(Outgoing *out, const WgTx *tx, const TunnelRun *next)
 {
     out->peer = wg_peer_ref(tx->peer);
     out->endpoint = tx->endpoint;
-    out->run = *wanted;
+    out->run = *next;
     out->run.endpoint = &out->endpoint;
     out->run.data = out->data;
     out->n = 0;
@@ -136,16 +136,16 @@ static void begin_outgoing(Outgoing *out, const WgTx *tx, const TunnelRun *wante
 static void seal_packet(TunnelSender *self, const WgTx *tx, guint index, const guint8 *packet,
                         gsize len, guint8 tos, guint8 hop_limit)
 {
-    const TunnelRun wanted = {
+    const TunnelRun next = {
         .segment = wg_tx_sealed_size(tx, len), .tos = tos, .hop_limit = hop_limit};
     Outgoing *out = &self->outgoing;
 
-    if (out->peer && !joins_outgoing(out, tx, &wanted))
+    if (out->peer && !joins_outgoing(out, tx, &next))
         send_outgoing(self);
     if (!out->peer)
-        begin_outgoing(out, tx, &wanted);
+        begin_outgoing(out, tx, &next);
     wg_tx_seal(tx, self->aead, index, packet, len, out->data + out->run.len);
-    out->run.len += wanted.segment;
+    out->run.len += next.segment;
     out->n++;
 }
 
