@@ -3,6 +3,7 @@
 
 import glob
 import os
+import re
 import time
 
 import pytest
@@ -62,12 +63,11 @@ for n in range(200000):
 
 # ---- A full uplink
 
-@pytest.fixture
-def narrow(cable):
-    """The way from a to b takes 8 Mbit/s, with a queue of 1000 packets, which is the system's."""
+def narrow_ends(cable, mbit):
+    """The way from a to b takes so much, with a queue of 1000 packets, which is the system's."""
     cable[0].run("tc", "qdisc", "add", "dev", "wan0", "root", "handle", "1:", "htb", "default", 1)
     cable[0].run("tc", "class", "add", "dev", "wan0", "parent", "1:", "classid", "1:1", "htb",
-                 "rate", "8mbit")
+                 "rate", f"{mbit}mbit")
     cable[0].run("tc", "qdisc", "add", "dev", "wan0", "parent", "1:1", "pfifo", "limit", 1000)
     return make_ends(cable, ("culvert", "culvert"))
 
@@ -82,9 +82,9 @@ while time.monotonic() < end:
 """)
 
 
-def test_what_arrives_does_not_wait(narrow):
+def test_what_arrives_does_not_wait(cable):
     """While a sends far more than leaves, what b sends arrives at once."""
-    a, b = narrow
+    a, b = narrow_ends(cable, 8)
     assert a.ping(b.v4)
     flood(a, b.v4, 8)
     wait_for(lambda: "dropped" in a.host.output("tc", "-s", "qdisc", "show", "dev", "wan0")
@@ -104,3 +104,45 @@ for n in range(200):
     a.down()
     wait_for(lambda: not a.listening(), "the interface to be down")
     assert time.monotonic() - start < 1
+
+
+# What a socket of culvert's may have on its way: SO_SNDBUF as the kernel doubles it, see
+# SOCKET_BUFFER_BYTES in tunnel-sockets.c.
+SOCKET_BYTES = 2 * (1 << 19)
+UPLINK_MBIT = 50
+
+
+def stream(a, b):
+    """One stream of TCP from a to b, as fast as it can be, until the lab ends. By cubic, which fills
+    whatever queue there is; it is past its slow start."""
+    b.host.spawn("/usr/bin/python3", "-c", """
+import socket
+server = socket.create_server(("", 9))
+print("ready", flush=True)
+connection, _ = server.accept()
+while connection.recv(1 << 20):
+    pass
+""", log="stream")
+    wait_for(lambda: "ready" in b.host.log("stream"), "the stream's end")
+    a.host.spawn("/usr/bin/python3", "-c", f"""
+import socket
+s = socket.socket()
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+s.connect(("{b.v4}", 9))
+while True:
+    s.send(bytes(1 << 16))
+""")
+    wait_for(lambda: a.transfer(b)[1] > 10 * SOCKET_BYTES, "the stream to run")
+
+
+def test_a_stream_delays_others_by_the_socket_at_most(cable):
+    """What waits longer than that waits in a queue of ours: there is none. With a socket of 7 MiB the
+    slower pings took 350 ms here, with this one 170 ms."""
+    a, b = narrow_ends(cable, UPLINK_MBIT)
+    assert a.ping(b.v4)
+    stream(a, b)
+    shown = a.host.output("ping", "-n", "-i", 0.02, "-c", 150, b.v4)
+    times = sorted(float(ms) for ms in re.findall(r"time=([\d.]+) ms", shown))
+    bound = SOCKET_BYTES * 8 / (UPLINK_MBIT * 1000)
+    assert times[len(times) * 9 // 10] < 1.25 * bound, times
+    assert times[len(times) // 2] > 0.25 * bound, times  # the uplink is full
