@@ -41,8 +41,20 @@ void culvert_area_set_size(GtkWidget *area, int width, int height)
 
 #else
 
+/* For the handlers of "icon-release" a key is a button, too. */
+static gboolean on_key_press(GtkWidget *entry, GdkEventKey *key, gpointer user_data)
+{
+    GdkEventButton event = {.type = GDK_BUTTON_RELEASE, .window = key->window, .time = key->time};
+
+    if (key->keyval != GDK_KEY_Down || !(key->state & GDK_MOD1_MASK))
+        return FALSE;
+    g_signal_emit_by_name(entry, "icon-release", GTK_ENTRY_ICON_SECONDARY, &event);
+    return TRUE;
+}
+
 void culvert_entry_add_icon_key(GtkWidget *entry)
 {
+    g_signal_connect(entry, "key-press-event", G_CALLBACK(on_key_press), NULL);
 }
 
 #define DRAW_KEY "culvert-draw"

@@ -209,8 +209,7 @@ static inline void culvert_get_color(GtkWidget *widget, GdkRGBA *color)
 
 #endif
 
-/* Alt and the down key do in the entry what a click on its icon does. GTK 3 has that in the menu of
- * the entry. */
+/* Alt and the down key do in the entry what a click on its icon does. */
 void culvert_entry_add_icon_key(GtkWidget *entry);
 
 /* How a drawing area is drawn: as GTK 4 calls it, in either. */

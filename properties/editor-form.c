@@ -45,6 +45,24 @@ static void tell_changed(CulvertEditorForm *form)
     form->events.changed(form->events.user_data);
 }
 
+static gboolean is_secret(CulvertField field)
+{
+    return field == CULVERT_FIELD_PRIVATE_KEY || field == CULVERT_FIELD_PRESHARED_KEY;
+}
+
+/* From an entry that is not to be filled in libnma takes the focus, and with it the way back by the
+ * keyboard. */
+static void keep_reachable(const Binding *binding)
+{
+    NMSettingSecretFlags flags =
+        culvert_editor_model_get_flags(binding->form->model, binding->field, binding->form->peer);
+    gboolean is_filled_in =
+        !(flags & (NM_SETTING_SECRET_FLAG_NOT_SAVED | NM_SETTING_SECRET_FLAG_NOT_REQUIRED));
+
+    gtk_widget_set_can_focus(binding->widget, TRUE);
+    gtk_editable_set_editable(GTK_EDITABLE(binding->widget), is_filled_in);
+}
+
 /* ---- What the user does --------------------------------------------------------------------- */
 
 static void on_entry_changed(GtkWidget *entry, gpointer data)
@@ -56,6 +74,8 @@ static void on_entry_changed(GtkWidget *entry, gpointer data)
         return;
     culvert_editor_model_set(form->model, binding->field, form->peer,
                              culvert_entry_get_text(entry));
+    if (is_secret(binding->field))
+        keep_reachable(binding);
     tell_changed(form);
 }
 
@@ -103,11 +123,6 @@ static void on_traffic_changed(GtkComboBox *combo, gpointer data)
 }
 
 /* ---- Binding -------------------------------------------------------------------------------- */
-
-static gboolean is_secret(CulvertField field)
-{
-    return field == CULVERT_FIELD_PRIVATE_KEY || field == CULVERT_FIELD_PRESHARED_KEY;
-}
 
 /* Under the field, and as far to the right: an empty label stands under the field's. */
 static void add_fault_row(CulvertEditorForm *form, Binding *binding, const char *name)
@@ -220,6 +235,8 @@ static void refresh_field(CulvertEditorForm *form, const Binding *binding)
             binding->widget,
             culvert_editor_model_get_flags(form->model, binding->field, form->peer), NULL, NULL);
     culvert_entry_set_text(binding->widget, text);
+    if (is_secret(binding->field))
+        keep_reachable(binding);
 }
 
 void culvert_editor_form_refresh(CulvertEditorForm *form)

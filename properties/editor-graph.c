@@ -20,7 +20,7 @@
 
 struct _CulvertEditorGraph {
     GtkBuilder *builder;
-    GtkWidget *box;
+    GtkWidget *place;
     CulvertEditorStatus *status;
 };
 
@@ -186,7 +186,7 @@ static void on_changed(gpointer user_data)
     CulvertEditorGraph *self = user_data;
     const CulvertStatusNow *now = culvert_editor_status_get(self->status);
 
-    culvert_set_shown(self->box, now != NULL);
+    culvert_set_shown(self->place, now != NULL);
     if (!now)
         return;
     show_facts(self, now);
@@ -198,16 +198,17 @@ static void on_changed(gpointer user_data)
 CulvertEditorGraph *culvert_editor_graph_new(GtkWidget *place, const char *uuid)
 {
     CulvertEditorGraph *self = g_new0(CulvertEditorGraph, 1);
+    GtkWidget *box;
 
     self->builder = gtk_builder_new();
     gtk_builder_set_translation_domain(self->builder, GETTEXT_PACKAGE);
     gtk_builder_add_from_resource(self->builder, CULVERT_RESOURCE "culvert-status.ui", NULL);
-    self->box = GTK_WIDGET(gtk_builder_get_object(self->builder, "status"));
+    self->place = place;
+    box = GTK_WIDGET(gtk_builder_get_object(self->builder, "status"));
     culvert_area_set_draw(GTK_WIDGET(gtk_builder_get_object(self->builder, "status-graph")), draw,
                           self);
-    culvert_box_append(place, self->box);
-    culvert_show_all(self->box);
-    culvert_set_shown(self->box, FALSE);
+    culvert_box_append(place, box);
+    culvert_show_all(box);
     self->status = culvert_editor_status_new(NULL, uuid, on_changed, self);
     return self;
 }

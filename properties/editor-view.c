@@ -232,6 +232,7 @@ static void build_page(CulvertEditor *self)
     culvert_drop_watch_page(self->page, &self->events);
     culvert_show_all(self->page);
     show_notice(self, NULL);
+    culvert_set_shown(widget(self, "status-place"), FALSE);
     refresh(self);
     unfold(self);
     if (nm_connection_get_uuid(self->connection))

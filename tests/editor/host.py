@@ -146,6 +146,11 @@ class Host:
         else:
             widget.emit("clicked")
 
+    def top(self, text):
+        """How far below the top of the page a label is, in pixels."""
+        label = next(w for w in self.widgets() if isinstance(w, Gtk.Label) and w.get_text() == text)
+        return label.translate_coordinates(self.page, 0, 0)[1]
+
     def hidden(self, title):
         return not self.field(title).get_visibility()
 

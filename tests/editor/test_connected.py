@@ -12,6 +12,7 @@ from lab import wait_for
 
 SERVICE = "org.freedesktop.NetworkManager.culvert"
 PATH = "/org/freedesktop/NetworkManager/culvert/Status"
+MARGIN = 18  # pixels above the page's first line, as in culvert-editor.ui
 UUID = "b2b4ea46-5c66-4d3c-9d2b-2b4d5d3f7f01"
 INTERFACE = """<node><interface name="org.freedesktop.NetworkManager.culvert.Status">
 <method name="GetStatus"><arg type="a{sv}" direction="out"/><arg type="aa{sv}" direction="out"/>
@@ -87,4 +88,6 @@ def test_status(toolkit, display, bus):
 def test_no_status(host):
     """Without a system bus, or a connection that is up, there is nothing of it."""
     host.load(data={}, uuid=UUID)
+    host.settle(milliseconds=50)
     assert "Last handshake" not in host.labels()
+    assert host.top(text="Other End") <= MARGIN

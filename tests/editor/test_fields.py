@@ -156,11 +156,12 @@ def test_keys_are_hidden(host):
                                          ("1", "user-info-symbolic"),
                                          ("2", "dialog-question-symbolic")])
 def test_storage(host, flags, icon):
-    """Who keeps a key is shown in its entry, and stays so."""
+    """Who keeps a key is shown in its entry, which the keyboard reaches, and stays so."""
     secrets = SECRETS if flags != "2" else {}
     load(host, DATA | {"private-key-flags": flags, "preshared-key-flags": flags}, secrets)
     assert host.storage(title="Your private key") == icon
     assert host.storage(title="Preshared key") == icon
+    assert "Your private key" in host.tab(count=8)
     saved = host.save()
     assert saved["data"]["private-key-flags"] == flags
     assert saved["data"]["preshared-key-flags"] == flags
@@ -194,9 +195,11 @@ def test_peers(host):
 
 def test_unknown_keys(host):
     new = {"future": "a", "peer2-public-key": OTHER, "peer2-future": "b"}
-    load(host, DATA | new)
+    load(host, DATA | new, SECRETS | {"future-key": "c"})
     host.set(title="MTU", text="1400")
-    assert host.save()["data"] == DATA | new | {"mtu": "1400"}
+    saved = host.save()
+    assert saved["data"] == DATA | new | {"mtu": "1400"}
+    assert saved["secrets"] == SECRETS | {"future-key": "c"}
 
 
 @pytest.mark.parametrize("way", ["paste", "insert"])
