@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """nm-culvert-auth-dialog in a graphical session, on a host without a network. Environment:
-CULVERT_AUTH_DIALOG, the program; CULVERT_LOGS, a folder for logs and screenshots."""
+CULVERT_AUTH_DIALOG, the program; CULVERT_LOGS, a folder for logs; CULVERT_SHOTS, one for
+screenshots."""
 
 import os
 
@@ -8,7 +9,7 @@ import pytest
 
 from dialog import Dialog
 from lab import Lab
-from lab.applet import Session
+from lab.session import Session
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ the keyring where the profile says so, and does not ask again."""
 import pytest
 
 from lab import KeyPair, generate_psk, wait_for
-from lab.applet import Session
+from lab.session import Session
 
 APPLET = "nm-applet"
 
@@ -44,7 +44,7 @@ def test_a_key_for_this_user_is_asked_for_once(network, session, account):
     identity = network.desktop.get("office", "connection.uuid")
     process = start(session)
     wait_until_asked(session, "Private key")
-    assert session.find(APPLET, "label", "The VPN “office” needs a key")
+    assert session.find(APPLET, "label", "The VPN “office” needs a key*")
     session.type(keys.private)
     session.screenshot("applet")
     session.keys("Return")
@@ -119,5 +119,5 @@ def test_who_cancels_is_left_in_peace(network, session, account):
     wait_until_asked(session, "Private key")
     session.keys("Escape")
     assert process.wait(60) != 0
-    assert not session.find(APPLET, "password text", "")
+    assert not session.find(APPLET, "password text", "*")
     assert "nobody gave the secret “private-key”" in network.journal()

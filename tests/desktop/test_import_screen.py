@@ -8,7 +8,7 @@ import os
 import pytest
 
 from lab import Conf, KeyPair, generate_psk, wait_for
-from lab.applet import Session
+from lab.session import Session
 
 NAME = "the-office-in-the-old-town"
 EDITOR, SETTINGS = "nm-connection-editor", "gnome-control-center"
@@ -66,7 +66,7 @@ def open_with_settings(session, path):
     """The last row of the list opens a dialog, in which "/" begins a path."""
     process = session.spawn(SETTINGS, "network", log="settings")
     session.press(SETTINGS, "push button", "Add connection")
-    session.wait_for_widget(SETTINGS, "label", "Import from file")
+    session.wait_for_widget(SETTINGS, "label", "Import from file*")
     session.keys("End", "Return")
     session.wait_for_window("Select file to import")
     session.type(path)
@@ -76,7 +76,7 @@ def open_with_settings(session, path):
 
 def import_with_settings(session, path):
     process = open_with_settings(session, path)
-    session.press(SETTINGS, "push button", "_Add")
+    session.press(SETTINGS, "push button", "Add")
     return process
 
 
@@ -108,7 +108,7 @@ def test_settings_say_why_a_file_is_refused(network, session):
     """nm-connection-editor says only that it does not know the type, whatever a plugin says."""
     conf = Conf(PrivateKey=KeyPair.generate().private, Address="10.8.0.299/24")
     process = open_with_settings(session, network.save(conf, "strange"))
-    session.wait_for_widget(SETTINGS, "label", "strange.conf:3: Address: “10.8.0.299/24” is not")
+    session.wait_for_widget(SETTINGS, "label", "*strange.conf:3: Address: “10.8.0.299/24” is not*")
     session.screenshot("refused")
     network.desktop.stop(process)
 
@@ -119,7 +119,7 @@ def test_same_file(network, session, conf):
     network.desktop.nmcli("connection", "export", NAME, exported)
     process = session.spawn(EDITOR, "--edit", network.desktop.get(NAME, "connection.uuid"),
                             log="editor")
-    session.press(EDITOR, "push button", "Export")
+    session.press(EDITOR, "push button", "Export*")
     session.wait_for_window("Export VPN connection")
     session.keys("ctrl+a")
     session.type(saved)

@@ -8,10 +8,10 @@ import subprocess
 class Display:
     """A context manager. `name` is what DISPLAY has to be. Ends with the program that made it."""
 
-    def __init__(self, geometry="1280x1024x24", prefix=()):
+    def __init__(self, geometry):
         read, write = os.pipe()
         self.process = subprocess.Popen(
-            [*prefix, "setpriv", "--pdeathsig", "KILL", "Xvfb", "-displayfd", str(write), "-screen",
+            ["setpriv", "--pdeathsig", "KILL", "Xvfb", "-displayfd", str(write), "-screen",
              "0", geometry, "-nolisten", "tcp", "-noreset"],
             pass_fds=[write], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
