@@ -30,6 +30,7 @@ class Driver:
                        "PATH": os.environ["PATH"], "GSK_RENDERER": "cairo", "GTK_A11Y": "none",
                        "NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory", "GDK_BACKEND": "x11",
                        "G_DEBUG": "fatal-criticals",
+                       "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
                        "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"} | env
         self.process = subprocess.Popen(
             [sys.executable, os.path.join(HERE, "host.py"), toolkit,
