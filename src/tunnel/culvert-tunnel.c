@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * culvert-tunnel.c: the object: set-up, the control thread's part of the running tunnel (feeding
- * and running the protocol core, sending what it asks for, telling the owner) and the end.
+ * and running the protocol core, sending what it asks for, noticing what the owner has to know) and
+ * the end.
  */
 #include "config.h"
 
@@ -23,22 +24,6 @@
 
 /* Less than this the two clocks may differ by being read one after the other. */
 #define SUSPEND_LEAST WG_SECOND
-
-enum {
-    SIGNAL_HANDSHAKE,
-    SIGNAL_UNANSWERED,
-    SIGNAL_SILENT,
-    SIGNAL_NETWORK_CHANGED,
-    SIGNAL_PATH_MTU,
-    SIGNAL_RESUMED,
-    SIGNAL_ENDPOINT_CHANGED,
-    SIGNAL_ATTEMPT,
-    SIGNAL_UNSENT,
-    SIGNAL_FAILED,
-    N_SIGNALS
-};
-
-static guint signals[N_SIGNALS];
 
 G_DEFINE_TYPE(CulvertTunnel, culvert_tunnel, G_TYPE_OBJECT)
 
@@ -65,32 +50,7 @@ gint64 tunnel_time_suspended(void)
 
 gint64 (*tunnel_suspended)(void) = tunnel_time_suspended;
 
-/* ---- Telling the owner ---------------------------------------------------------------------- */
-
-static void update_detours(CulvertTunnel *self)
-{
-    if (self->detours)
-        tunnel_detours_update(self->detours, self);
-}
-
-static void emit_with_endpoint(CulvertTunnel *self, guint signal, const WgOutput *output)
-{
-    g_autoptr(GInetSocketAddress) address = tunnel_endpoint_to_address(&output->endpoint);
-    char peer[WG_KEY_BASE64_SIZE];
-
-    wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
-    g_signal_emit(self, signals[signal], 0, peer, address);
-}
-
-void tunnel_announce_attempt(CulvertTunnel *self, const WgKey *public_key, const char *name,
-                             GSocketAddress *address, const GError *error)
-{
-    char key[WG_KEY_BASE64_SIZE];
-
-    update_detours(self);
-    wg_key_to_base64(public_key, key);
-    g_signal_emit(self, signals[SIGNAL_ATTEMPT], 0, key, name, address, error);
-}
+/* ---- Losing the device ---------------------------------------------------------------------- */
 
 /* Once, also if several threads have lost it. */
 static void tell_of_lost_device(CulvertTunnel *self)
@@ -104,7 +64,7 @@ static void tell_of_lost_device(CulvertTunnel *self)
     error = g_error_new(G_IO_ERROR, g_io_error_from_errno(errsv),
                         _("The device “%s” was removed while the tunnel was using it (%s)"),
                         culvert_tun_get_name(atomic_load(&self->tun)), g_strerror(errsv));
-    g_signal_emit(self, signals[SIGNAL_FAILED], 0, error);
+    tunnel_announce_failed(self, error);
 }
 
 void tunnel_device_lost(CulvertTunnel *self, int errsv)
@@ -161,7 +121,7 @@ static void session_established(CulvertTunnel *self, const WgOutput *output)
     wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
     g_hash_table_remove(self->dialers, peer);
     g_hash_table_remove(self->silent, peer);
-    emit_with_endpoint(self, SIGNAL_HANDSHAKE, output);
+    tunnel_announce_handshake(self, output);
     if (self->path && !self->stopped)
         tunnel_path_probe(self->path);
 }
@@ -169,7 +129,7 @@ static void session_established(CulvertTunnel *self, const WgOutput *output)
 static void tell_silent(CulvertTunnel *self, const char *peer)
 {
     if (g_hash_table_add(self->silent, g_strdup(peer)))
-        g_signal_emit(self, signals[SIGNAL_SILENT], 0, peer);
+        tunnel_announce_silent(self, peer);
 }
 
 static void peer_silent(CulvertTunnel *self, const WgOutput *output)
@@ -194,7 +154,7 @@ static void count_unconfirmed(CulvertTunnel *self, const WgKey *public_key)
     if (stats.responses_unconfirmed < 2)
         return;
     wg_key_to_base64(public_key, key);
-    g_signal_emit(self, signals[SIGNAL_UNANSWERED], 0, key, stats.responses_unconfirmed);
+    tunnel_announce_unanswered(self, key, stats.responses_unconfirmed);
 }
 
 /* An initiation is about to leave. That the peer is silent we also have to find out by ourselves:
@@ -208,33 +168,9 @@ static void count_unanswered(CulvertTunnel *self, WgPeer *peer)
     if (stats.initiations_unanswered < 2)
         return;
     wg_key_to_base64(wg_peer_get_public_key(peer), key);
-    g_signal_emit(self, signals[SIGNAL_UNANSWERED], 0, key, stats.initiations_unanswered);
+    tunnel_announce_unanswered(self, key, stats.initiations_unanswered);
     if (!self->stopped && tunnel_now() - stats.unanswered_since_us >= WG_REKEY_ATTEMPT_TIME)
         tell_silent(self, key);
-}
-
-void tunnel_announce_unsent(CulvertTunnel *self, const WgKey *public_key, const WgEndpoint *to,
-                            int errsv)
-{
-    g_autoptr(GInetSocketAddress) address = tunnel_endpoint_to_address(to);
-    g_autoptr(GError) error =
-        g_error_new_literal(G_IO_ERROR, g_io_error_from_errno(errsv), g_strerror(errsv));
-    char peer[WG_KEY_BASE64_SIZE];
-
-    wg_key_to_base64(public_key, peer);
-    g_signal_emit(self, signals[SIGNAL_UNSENT], 0, peer, address, error);
-}
-
-void tunnel_announce_network_changed(CulvertTunnel *self)
-{
-    if (self->path)
-        tunnel_path_forget(self->path);
-    g_signal_emit(self, signals[SIGNAL_NETWORK_CHANGED], 0);
-}
-
-void tunnel_announce_path_mtu(CulvertTunnel *self, guint mtu)
-{
-    g_signal_emit(self, signals[SIGNAL_PATH_MTU], 0, mtu);
 }
 
 /* An errno; 0: it has left. */
@@ -332,8 +268,8 @@ static void drain_output(CulvertTunnel *self)
             session_established(self, &output);
             break;
         case WG_OUTPUT_MOVED:
-            update_detours(self);
-            emit_with_endpoint(self, SIGNAL_ENDPOINT_CHANGED, &output);
+            tunnel_detours_update(self->detours, self);
+            tunnel_announce_moved(self, &output);
             break;
         case WG_OUTPUT_SILENT:
             peer_silent(self, &output);
@@ -384,7 +320,7 @@ static void notice_suspend(CulvertTunnel *self)
     g_message("The machine was asleep: all sessions start anew");
     for (guint i = 0; i < peers->len; i++)
         wg_peer_drop_sessions(g_ptr_array_index(peers, i));
-    g_signal_emit(self, signals[SIGNAL_RESUMED], 0);
+    tunnel_announce_resumed(self);
 }
 
 static gboolean run(gpointer data)
@@ -492,33 +428,8 @@ static void culvert_tunnel_finalize(GObject *object)
 
 static void culvert_tunnel_class_init(CulvertTunnelClass *klass)
 {
-    GType type = G_TYPE_FROM_CLASS(klass);
-
     G_OBJECT_CLASS(klass)->finalize = culvert_tunnel_finalize;
-    signals[SIGNAL_HANDSHAKE] =
-        g_signal_new("handshake", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
-                     G_TYPE_STRING, G_TYPE_INET_SOCKET_ADDRESS);
-    signals[SIGNAL_UNANSWERED] = g_signal_new("unanswered", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                                              NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_UINT);
-    signals[SIGNAL_NETWORK_CHANGED] = g_signal_new("network-changed", type, G_SIGNAL_RUN_LAST, 0,
-                                                   NULL, NULL, NULL, G_TYPE_NONE, 0);
-    signals[SIGNAL_PATH_MTU] = g_signal_new("path-mtu", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                                            NULL, G_TYPE_NONE, 1, G_TYPE_UINT);
-    signals[SIGNAL_RESUMED] =
-        g_signal_new("resumed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
-    signals[SIGNAL_SILENT] = g_signal_new("silent", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                          G_TYPE_NONE, 1, G_TYPE_STRING);
-    signals[SIGNAL_ENDPOINT_CHANGED] =
-        g_signal_new("endpoint-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
-                     2, G_TYPE_STRING, G_TYPE_INET_SOCKET_ADDRESS);
-    signals[SIGNAL_ATTEMPT] =
-        g_signal_new("attempt", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 4,
-                     G_TYPE_STRING, G_TYPE_STRING, G_TYPE_INET_SOCKET_ADDRESS, G_TYPE_ERROR);
-    signals[SIGNAL_UNSENT] =
-        g_signal_new("unsent", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
-                     G_TYPE_STRING, G_TYPE_INET_SOCKET_ADDRESS, G_TYPE_ERROR);
-    signals[SIGNAL_FAILED] = g_signal_new("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                          G_TYPE_NONE, 1, G_TYPE_ERROR);
+    tunnel_signals_install(G_TYPE_FROM_CLASS(klass));
 }
 
 CulvertTunnel *culvert_tunnel_new(void)
@@ -764,7 +675,7 @@ void culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun)
 
     atomic_store_explicit(&self->tun, tun, memory_order_release);
     follow_mtu(self);
-    update_detours(self);
+    tunnel_detours_update(self->detours, self);
     log_data_path(self);
     for (guint i = 0; i < self->n_workers; i++)
         tunnel_worker_poke(&self->workers[i]);

@@ -61,7 +61,7 @@ static GArray *look(CulvertTunnel *tunnel, int tun_ifindex)
 void tunnel_detours_update(TunnelDetours *self, CulvertTunnel *tunnel)
 {
     CulvertTun *tun = culvert_tunnel_get_tun(tunnel);
-    GArray *list = tun ? look(tunnel, culvert_tun_get_ifindex(tun)) : NULL;
+    GArray *list = self && tun ? look(tunnel, culvert_tun_get_ifindex(tun)) : NULL;
     GArray *old;
 
     if (!list)

@@ -175,7 +175,7 @@ void tunnel_dialer_free(TunnelDialer *dialer); /* stops it */
  * address whose turn it is, and to the others later. */
 void tunnel_dialer_race(TunnelDialer *dialer, const WgOutput *initiation);
 
-/* ---- The way out beside the tunnel (tunnel-uplink.c) ----------------------------------------- */
+/* ---- The way out beside the tunnel (tunnel-uplink.c) ---------------------------------------- */
 
 /* tunnel_uplink_find: through which interface a datagram to `to` has to leave so that it does not
  * come back into the device `tun_ifindex`: 0 if it will not, -1 if there is no other way. */
@@ -195,19 +195,20 @@ TunnelUplink *tunnel_uplink_new(CulvertTunnel *tunnel, const WgKey *public_key);
 void tunnel_uplink_free(TunnelUplink *uplink);
 void tunnel_uplink_check(TunnelUplink *uplink); /* soon */
 
-/* ---- Detours (tunnel-detours.c) -------------------------------------------------------------- */
+/* ---- Detours (tunnel-detours.c) ------------------------------------------------------------- */
 
 /* Which endpoints are to be reached past the machine's routes, which lead into the tunnel. */
 TunnelDetours *tunnel_detours_new(void);
 void tunnel_detours_free(TunnelDetours *detours);
 
-/* tunnel_detours_update: looks at the routes to all peers. Control thread. */
+/* tunnel_detours_update: looks at the routes to all peers. Control thread. `detours` may be NULL:
+ * nothing happens. */
 void tunnel_detours_update(TunnelDetours *detours, CulvertTunnel *tunnel);
 
 /* tunnel_detours_find: the interface through which to send to `endpoint`; 0: as routes say. Any
  * thread. */
 int tunnel_detours_find(TunnelDetours *detours, const WgEndpoint *endpoint);
-/* ---- The path's MTU (tunnel-path.c) ---------------------------------------------------------- */
+/* ---- The path's MTU (tunnel-path.c) --------------------------------------------------------- */
 
 /* What every IPv6 path carries whole (RFC 8200, 5). */
 #define TUNNEL_IPV6_MTU_LEAST 1280u
@@ -229,7 +230,7 @@ void tunnel_path_forget(TunnelPath *path);
 /* tunnel_path_find_mtu: as far as it is known now, bytes of an IP packet; 0: it is not. */
 guint tunnel_path_find_mtu(CulvertTunnel *tunnel, const WgEndpoint *to);
 
-/* ---- Segments sent in vain (tunnel-blackhole.c) ---------------------------------------------- */
+/* ---- Segments sent in vain (tunnel-blackhole.c) --------------------------------------------- */
 
 /* An inner packet that passes in any case: its datagram has 80 bytes more over IPv6. */
 #define TUNNEL_BLACKHOLE_PASSES (TUNNEL_IPV6_MTU_LEAST - 40 - 8 - WG_DATA_OVERHEAD)
@@ -272,6 +273,36 @@ typedef struct {
 } TunnelDefaults;
 
 extern TunnelDefaults tunnel_defaults;
+
+/* ---- Telling the owner (tunnel-signals.c) --------------------------------------------------- */
+
+/* tunnel_signals_install: those of culvert-tunnel.h, for the class of `type`. */
+void tunnel_signals_install(GType type);
+
+/* tunnel_announce_...: emit the signals of these names; on the control thread. A handler may stop
+ * the tunnel. `peer` is a public key in base64; all arguments are borrowed. */
+void tunnel_announce_unanswered(CulvertTunnel *self, const char *peer, guint count);
+void tunnel_announce_silent(CulvertTunnel *self, const char *peer);
+void tunnel_announce_path_mtu(CulvertTunnel *self, guint mtu);
+void tunnel_announce_resumed(CulvertTunnel *self);
+void tunnel_announce_failed(CulvertTunnel *self, const GError *error);
+
+/* tunnel_announce_handshake, tunnel_announce_moved ("endpoint-changed"): of the peer and endpoint
+ * of `output`. */
+void tunnel_announce_handshake(CulvertTunnel *self, const WgOutput *output);
+void tunnel_announce_moved(CulvertTunnel *self, const WgOutput *output);
+
+/* tunnel_announce_attempt: finds detours anew besides: the address that is asked may need one. Of
+ * `address` and `error` one is NULL. */
+void tunnel_announce_attempt(CulvertTunnel *self, const WgKey *public_key, const char *name,
+                             GSocketAddress *address, const GError *error);
+
+/* tunnel_announce_unsent: because of the error number `errsv`. */
+void tunnel_announce_unsent(CulvertTunnel *self, const WgKey *public_key, const WgEndpoint *to,
+                            int errsv);
+
+/* tunnel_announce_network_changed: forgets what is known of the path besides. */
+void tunnel_announce_network_changed(CulvertTunnel *self);
 
 /* ---- The object ----------------------------------------------------------------------------- */
 
@@ -337,20 +368,6 @@ void tunnel_device_lost(CulvertTunnel *self, int errsv);
  * the errno of why it could not leave; 0: it did. */
 int tunnel_send_handshake(CulvertTunnel *self, const WgEndpoint *to, const guint8 *data, gsize len,
                           guint8 tos);
-
-/* tunnel_announce_unsent: emits "unsent", because of the error number `errsv`. */
-void tunnel_announce_unsent(CulvertTunnel *self, const WgKey *public_key, const WgEndpoint *to,
-                            int errsv);
-
-/* tunnel_announce_path_mtu: emits "path-mtu". */
-void tunnel_announce_path_mtu(CulvertTunnel *self, guint mtu);
-
-/* tunnel_announce_network_changed: emits "network-changed". */
-void tunnel_announce_network_changed(CulvertTunnel *self);
-
-/* tunnel_announce_attempt: emits "attempt". */
-void tunnel_announce_attempt(CulvertTunnel *self, const WgKey *public_key, const char *name,
-                             GSocketAddress *address, const GError *error);
 
 static inline void tunnel_count(_Atomic guint64 *counter, guint64 n)
 {

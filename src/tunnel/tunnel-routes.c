@@ -143,8 +143,7 @@ static gboolean check(gpointer data)
     g_source_set_ready_time(self->check_source, -1);
     for (guint i = 0; i < peers->len; i++)
         check_peer(self, g_ptr_array_index(peers, i));
-    if (self->tunnel->detours)
-        tunnel_detours_update(self->tunnel->detours, self->tunnel);
+    tunnel_detours_update(self->tunnel->detours, self->tunnel);
     end = g_get_monotonic_time();
     self->rest_until = end + (end - start) * REST;
     return G_SOURCE_CONTINUE;
