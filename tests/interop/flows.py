@@ -85,12 +85,17 @@ def tcp_send(address, port, flows, size, count):
 
 # ---- UDP
 
+def listening(address, port):
+    sink = socket.socket(family(address), socket.SOCK_DGRAM)
+    sink.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+    sink.bind((address, port))
+    sink.settimeout(TIMEOUT)
+    print("listening", flush=True)
+    return sink
+
+
 def udp_sink(address, port, flows, size, count):
-    with socket.socket(family(address), socket.SOCK_DGRAM) as sink:
-        sink.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
-        sink.bind((address, port))
-        sink.settimeout(TIMEOUT)
-        print("listening", flush=True)
+    with listening(address, port) as sink:
         while True:
             data, sender = sink.recvfrom(1 << 16)
             if not data:
@@ -135,11 +140,7 @@ def receive(connection, window, late):
 # ---- Order
 
 def order_sink(address, port, flows, size, count):
-    with socket.socket(family(address), socket.SOCK_DGRAM) as sink:
-        sink.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
-        sink.bind((address, port))
-        sink.settimeout(TIMEOUT)
-        print("listening", flush=True)
+    with listening(address, port) as sink:
         last, overtaken, arrived = {}, 0, 0
         while True:
             data, sender = sink.recvfrom(1 << 16)
