@@ -54,6 +54,17 @@ class Network:
             Endpoint=endpoint or (f"[{outside}]:51820" if version == 6 else f"{outside}:51820"),
             AllowedIPs=allowed_ips or ", ".join(networks), PersistentKeepalive=keepalive)
 
+    def conf_of_both(self, branch_version=4, **office):
+        """A .conf with both gateways as peers, which both know its key and addresses.
+        `branch_version` is the family outside of the way to the branch; `office`: as for conf()."""
+        conf = self.conf(self.office, Address="10.8.0.2/32, fd08::2/128", **office)
+        other = self.conf(self.branch, branch_version)
+        keys = KeyPair.of(conf.sections[0][1]["PrivateKey"])
+        self.branch.forget_peers()
+        self.branch.add_peer(keys.public, "10.8.0.2/32, fd08::2/128")
+        self.branch.sh("ip route replace 10.8.0.0/24 dev wg0; ip route replace fd08::/64 dev wg0")
+        return conf.peer(**other.sections[1][1])
+
     def add(self, conf, name="office"):
         """Imports the .conf as a user does; returns what nmcli said."""
         return self.desktop.nmcli("connection", "import", "type", "culvert",

@@ -197,13 +197,7 @@ def test_down_leaves_nothing_and_up_works_again(network):
 
 def test_several_peers(network):
     """One connection, two gateways: each address goes to the peer whose allowed IPs hold it."""
-    conf = network.conf(network.office, Address="10.8.0.2/32, fd08::2/128")
-    other = network.conf(network.branch)
-    keys = KeyPair.of(conf.sections[0][1]["PrivateKey"])
-    network.branch.forget_peers()
-    network.branch.add_peer(keys.public, "10.8.0.2/32, fd08::2/128")
-    network.branch.sh("ip route replace 10.8.0.0/24 dev wg0; ip route replace fd08::/64 dev wg0")
-    network.add(conf.peer(**other.sections[1][1]))
+    network.add(network.conf_of_both())
     network.up()
     for address in ("10.8.0.1", "10.9.0.1", "fd08::1", "fd09::1"):
         assert network.ping(address)

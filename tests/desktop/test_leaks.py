@@ -15,7 +15,7 @@ import pytest
 
 import lab
 from conftest import INSIDE
-from lab import KeyPair, wait_for
+from lab import wait_for
 
 DEFAULT = "0.0.0.0/0, ::/0"
 CHATTER = os.path.join(os.path.dirname(lab.__file__), "chatter.py")
@@ -191,13 +191,7 @@ def test_nothing_leaves_from_connect_to_disconnect(network):
 def test_no_peer_is_looked_for_in_the_tunnel(network):
     """The tunnel is the default route, and NetworkManager keeps one address out of it; there are
     two gateways, at two."""
-    conf = network.conf(network.office, allowed_ips=DEFAULT, Address="10.8.0.2/32, fd08::2/128")
-    other = network.conf(network.branch, 6)
-    keys = KeyPair.of(conf.sections[0][1]["PrivateKey"])
-    network.branch.forget_peers()
-    network.branch.add_peer(keys.public, "10.8.0.2/32, fd08::2/128")
-    network.branch.sh("ip route replace 10.8.0.0/24 dev wg0; ip route replace fd08::/64 dev wg0")
-    network.add(conf.peer(**other.sections[1][1]))
+    network.add(network.conf_of_both(branch_version=6, allowed_ips=DEFAULT))
     network.up()
     for address in (INSIDE[4], INSIDE[6], "10.9.0.1", "fd09::1"):
         assert network.ping(address)
