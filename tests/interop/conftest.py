@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The network of the scenarios: hosts in namespaces, a WireGuard end on each.
 
-Environment: CULVERT, the program to test; CULVERT_ALLOCATIONS, CULVERT_FAULTS and CULVERT_FLOOD,
-allocations.c, faults.c and flood.c built; CULVERT_LOGS, a folder that keeps the logs."""
+Environment: CULVERT, the program to test; CULVERT_ALLOCATIONS, CULVERT_CLOCK, CULVERT_FAULTS and
+CULVERT_FLOOD, allocations.c, clock.c, faults.c and flood.c built; CULVERT_LOGS, a folder that keeps
+the logs."""
 
 import os
 

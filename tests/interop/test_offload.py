@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The kernel's offloads are used where they are, and nothing is lost where they are not.
 
-CULVERT_FAULTS in the environment: the preloaded library that makes the kernel refuse, see faults.c."""
+CULVERT_FAULTS in the environment: the library that makes the kernel refuse, see faults.c."""
 
 import os
 

@@ -113,8 +113,8 @@ UPLINK_MBIT = 50
 
 
 def stream(a, b):
-    """One stream of TCP from a to b, as fast as it can be, until the lab ends. By cubic, which fills
-    whatever queue there is; it is past its slow start."""
+    """One stream of TCP from a to b, as fast as it can be, until the lab ends. By cubic, which
+    fills whatever queue there is; it is past its slow start."""
     b.host.spawn("/usr/bin/python3", "-c", """
 import socket
 server = socket.create_server(("", 9))
@@ -136,8 +136,8 @@ while True:
 
 
 def test_a_stream_delays_others_by_the_socket_at_most(cable):
-    """What waits longer than that waits in a queue of ours: there is none. With a socket of 7 MiB the
-    slower pings took 350 ms here, with this one 170 ms."""
+    """What waits longer than that waits in a queue of ours: there is none. With a socket of 7 MiB
+    the slower pings took 350 ms here, with this one 170 ms."""
     a, b = narrow_ends(cable, UPLINK_MBIT)
     assert a.ping(b.v4)
     stream(a, b)
