@@ -17,6 +17,7 @@
 #include "culvert-gateway.h"
 #include "gateway-daemon.h"
 #include "log/culvert-log.h"
+#include "sandbox/culvert-sandbox.h"
 #include "tunnel/culvert-tunnel.h"
 
 typedef struct {
@@ -93,7 +94,9 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
                    "  CULVERT_OFFLOAD      no: as --no-offload\n"
                    "  CULVERT_QUEUES       How many queues the interface has, 1 to 4; by default, "
                    "half as many\n"
-                   "                       as there are processors\n"));
+                   "                       as there are processors\n"
+                   "  CULVERT_SANDBOX      no: keeps its privileges and system calls, for "
+                   "debugging\n"));
     if (!g_option_context_parse(context, argc, argv, error))
         return FALSE;
     /* wireguard-go's way to say the same */
@@ -133,6 +136,8 @@ static gboolean run(const Options *options, GError **error)
     g_autoptr(CulvertGateway) gateway = NULL;
 
     if (!options->foreground && !gateway_daemon_start(error))
+        return FALSE;
+    if (!culvert_sandbox_enter(error))
         return FALSE;
     loop = g_main_loop_new(NULL, FALSE);
     gateway = culvert_gateway_new(options->interface, error);

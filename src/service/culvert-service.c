@@ -16,6 +16,7 @@
 #include "culvert-connection.h"
 #include "log/culvert-log.h"
 #include "service-reason.h"
+#include "service-overwrite.h"
 #include "service-status.h"
 
 struct _CulvertService {
@@ -274,6 +275,8 @@ static gboolean culvert_service_need_secrets(NMVpnServicePlugin *plugin, NMConne
     g_autofree char *missing = setting ? culvert_profile_missing_secret(setting) : NULL;
 
     culvert_log_set_connection(nm_connection_get_uuid(connection));
+    /* libnm 1.42 forgets to free the connection after this call. */
+    nm_connection_clear_secrets(connection);
     if (!missing)
         return FALSE;
     note_missing(self, get_id(connection), missing);
@@ -328,6 +331,7 @@ CulvertService *culvert_service_new(const char *bus_name, gboolean persist, GErr
 
     if (!status)
         return NULL;
+    culvert_service_overwrite_watch(bus);
     self =
         g_initable_new(CULVERT_TYPE_SERVICE, NULL, error, NM_VPN_SERVICE_PLUGIN_DBUS_SERVICE_NAME,
                        bus_name, NM_VPN_SERVICE_PLUGIN_DBUS_WATCH_PEER, !persist, NULL);

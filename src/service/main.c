@@ -14,6 +14,8 @@
 #include "culvert-service.h"
 #include "profile/culvert-profile.h"
 #include "log/culvert-log.h"
+#include "sandbox/culvert-resolver.h"
+#include "sandbox/culvert-sandbox.h"
 #include "tunnel/culvert-tunnel.h"
 
 typedef struct {
@@ -93,6 +95,10 @@ static int run(const Options *options)
     g_autoptr(CulvertService) service = NULL;
     g_autoptr(GDBusConnection) bus = NULL;
 
+    if (!culvert_resolver_start(&error) || !culvert_sandbox_enter(&error)) {
+        g_warning("%s", error->message);
+        return EXIT_FAILURE;
+    }
     service = culvert_service_new(options->bus_name, options->persist, &error);
     if (!service) {
         g_warning("Offering “%s” on the system bus failed: %s", options->bus_name, error->message);

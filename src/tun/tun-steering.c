@@ -90,7 +90,10 @@ static const struct bpf_insn by_addresses[] = {
     END,
 };
 
-gboolean culvert_tun_steer(int fd)
+/* Kept, if it was loaded beforehand; else -1. Written before there is a second thread. */
+static int prepared_fd = -1;
+
+static int load_program(void)
 {
     union bpf_attr program = {
         .prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
@@ -98,7 +101,19 @@ gboolean culvert_tun_steer(int fd)
         .insns = (uintptr_t) by_addresses,
         .license = (uintptr_t) "LGPL-2.1-or-later",
     };
-    int program_fd = (int) syscall(SYS_bpf, BPF_PROG_LOAD, &program, sizeof program);
+
+    return (int) syscall(SYS_bpf, BPF_PROG_LOAD, &program, sizeof program);
+}
+
+void culvert_tun_prepare_steering(void)
+{
+    if (prepared_fd < 0)
+        prepared_fd = load_program();
+}
+
+gboolean culvert_tun_steer(int fd)
+{
+    int program_fd = prepared_fd >= 0 ? prepared_fd : load_program();
     gboolean steered;
     int errsv;
 
@@ -106,7 +121,8 @@ gboolean culvert_tun_steer(int fd)
         return FALSE;
     steered = ioctl(fd, TUNSETSTEERINGEBPF, &program_fd) == 0;
     errsv = errno;
-    close(program_fd); /* the device keeps it */
+    if (program_fd != prepared_fd)
+        close(program_fd); /* the device keeps it */
     errno = errsv;
     return steered;
 }

@@ -16,4 +16,8 @@ G_BEGIN_DECLS
  * CAP_SYS_ADMIN). */
 gboolean culvert_tun_steer(int fd);
 
+/* culvert_tun_prepare_steering: loads now, and keeps, what culvert_tun_steer() needs the privilege
+ * for. Call it before there is a second thread: a confined process may not load it. */
+void culvert_tun_prepare_steering(void);
+
 G_END_DECLS

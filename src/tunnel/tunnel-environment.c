@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#include "tun/tun-steering.h"
+#include "wireguard/wg-crypto.h"
+
 TunnelDefaults tunnel_defaults = {.offload = TRUE, .workers = 0};
 
 static void complain(const char *name, const char *value, const char *expected)
@@ -62,6 +65,10 @@ void culvert_tunnel_read_environment(void)
     read_offload();
     read_queues();
     read_aead();
+    /* What a daemon may not do any more when it is confined: libcrypto reads its configuration at
+     * first use, and several queues need a program in the kernel. */
+    wg_crypto_prepare();
+    culvert_tun_prepare_steering();
 }
 
 void culvert_tunnel_set_default_offload(gboolean offload)

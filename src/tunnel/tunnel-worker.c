@@ -16,6 +16,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "sandbox/culvert-sandbox.h"
+
 /* ---- In the thread -------------------------------------------------------------------------- */
 
 enum {
@@ -90,6 +92,7 @@ static gpointer worker_main(gpointer data)
     TunnelReceiver *receiver = tunnel_receiver_new(worker, aead);
 
     wg_aead_get_backend(aead); /* made now, so that the first packet does not wait */
+    culvert_sandbox_packet_thread();
     move_packets(worker, aead, sender, receiver);
     tunnel_sender_free(sender);
     tunnel_receiver_free(receiver);

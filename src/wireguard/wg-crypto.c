@@ -92,12 +92,24 @@ static void make_secret_heap(void)
     have_secret_heap = CRYPTO_secure_malloc_initialized() != 0;
 }
 
-gpointer wg_secret_alloc0(gsize size)
+static void need_secret_heap(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    gpointer secret = NULL;
 
     pthread_once(&once, make_secret_heap);
+}
+
+void wg_crypto_prepare(void)
+{
+    (void) wg_crypto_algorithms();
+    need_secret_heap();
+}
+
+gpointer wg_secret_alloc0(gsize size)
+{
+    gpointer secret = NULL;
+
+    need_secret_heap();
     if (have_secret_heap)
         secret = OPENSSL_secure_malloc(size);
     if (!secret)

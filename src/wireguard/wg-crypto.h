@@ -21,6 +21,10 @@ typedef struct {
 
 /* ---- Secrets -------------------------------------------------------------------------------- */
 
+/* wg_crypto_prepare: reads libcrypto's configuration and locks memory for secrets now, rather than
+ * when they are first needed: by then the process may have given up the right to. */
+void wg_crypto_prepare(void);
+
 /* wg_secret_alloc0: zeroed memory for a secret: locked, out of core dumps, from libcrypto's secure
  * heap; ordinary memory once that is full. Never NULL. Free with wg_secret_free(). */
 gpointer wg_secret_alloc0(gsize size);

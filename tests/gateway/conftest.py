@@ -30,13 +30,13 @@ def pytest_collection_modifyitems(items):
 class Culvert:
     """One culvert in the foreground on `host`, which makes the interface `name`."""
 
-    def __init__(self, host, name="gw0", level="info"):
+    def __init__(self, host, name="gw0", level="info", env=None):
         self.host = host
         self.name = name
         self.log_name = f"culvert-{name}"
         self._seen = len(host.log(self.log_name))
         self.process = host.spawn(os.environ["CULVERT"], "-f", name, log=self.log_name,
-                                  env={"LOG_LEVEL": level})
+                                  env={"LOG_LEVEL": level, **(env or {})})
         wait_for(lambda: host.succeeds("wg", "show", name), f"culvert to serve {name}")
 
     # ---- `wg`
@@ -94,6 +94,9 @@ class Culvert:
 
     def log(self):
         return self.host.log(self.log_name)[self._seen:]
+
+    def wait_log(self, text):
+        wait_for(lambda: text in self.log(), f"“{text}” in the log")
 
     def gone(self):
         return (not self.host.succeeds("ip", "link", "show", self.name)

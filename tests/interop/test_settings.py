@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """`wg` at its edges; keepalives; a device that goes down; what no key may do."""
 
-import base64
-
 import pytest
 
 from capture import Capture
 from ends import PAIRS, End, command, make_ends
 from lab import KeyPair, generate_psk, wait_for
+from lab.confined import in_memory, spellings
 
 # Curve25519's points of low order (https://cr.yp.to/ecdh.html), as netns.sh lists them.
 LOW_ORDER = """
@@ -200,24 +199,6 @@ def test_down_and_up(cable, programs):
 
 # ---- What is left in memory
 
-def find_in_memory(pid, needles):
-    """Which of the byte strings are in the process's writable memory."""
-    found = set()
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
-        for line in maps:
-            span, rights = line.split()[:2]
-            start, end = (int(part, 16) for part in span.split("-"))
-            if not rights.startswith("rw") or end - start > 1 << 30:
-                continue
-            mem.seek(start)
-            try:
-                memory = mem.read(end - start)
-            except OSError:
-                continue  # not the process's to read, either
-            found |= {name for name, needle in needles.items() if needle in memory}
-    return found
-
-
 @pytest.mark.row(32)
 def test_secrets_leave_memory(ends):
     """Keys that were taken away are nowhere: not as they are used, and not as they were told."""
@@ -226,17 +207,13 @@ def test_secrets_leave_memory(ends):
     for end, other in ((a, b), (b, a)):
         end.add_peer(other, psk=psk)
     assert a.ping(b.v4)
-    needles = {}
-    for name, text in (("private", a.keys.private), ("psk", psk)):
-        raw = base64.b64decode(text)
-        needles |= {f"{name}": raw, f"{name}-hex": raw.hex().encode(),
-                    f"{name}-base64": text.encode()}
+    needles = spellings("private", a.keys.private) | spellings("psk", psk)
     (pid,) = a.host.pids("culvert")
-    assert find_in_memory(pid, needles) >= {"private", "psk"}
+    assert in_memory(pid, needles) >= {"private", "psk"}
     assert a.output("private-key") == a.keys.private  # told once more
     a.wg("private-key", "/dev/null", "peer", b.public, "remove")
     wait_for(lambda: a.output("peers") == "", "the peer to go")
-    assert find_in_memory(pid, needles) == set()
+    assert in_memory(pid, needles) == set()
 
 
 # ---- Two of them

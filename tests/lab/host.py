@@ -164,7 +164,8 @@ class Host:
 
     def pids(self, program):
         """The processes of this host that run the executable `program` (a file name), as seen
-        from outside."""
+        from outside; not those that such a process has made of itself, as the service does to
+        have names resolved."""
         here = os.readlink(f"/proc/{self.pid}/ns/pid")
         found = []
         for entry in os.listdir("/proc"):
@@ -176,7 +177,7 @@ class Host:
                     found.append(int(entry))
             except OSError:
                 continue  # it ended while we looked, or is a thread of the kernel
-        return found
+        return [pid for pid in found if parent(pid) not in found]
 
     # ---- Files
 
@@ -197,6 +198,15 @@ class Host:
 
     def read(self, path):
         return self.run("cat", path).stdout
+
+
+def parent(pid):
+    """The process that has started this one; 0 if it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def children(process, timeout=5.0):
