@@ -5,6 +5,9 @@
  *     fuzz-NAME SECONDS [SEED]        until the time is over
  *     fuzz-NAME round SEED ROUND      one input again, which a failed run has named
  *
+ * More well-made inputs are in FUZZ_CORPUS, a folder, one a file. In the environment
+ * CULVERT_FUZZ_SECONDS takes the place of SECONDS.
+ *
  * An input depends on seed and round alone, so that a failure can be had again. What a target makes
  * of it, keys for example, may be new each time.
  */
@@ -21,13 +24,11 @@
 
 #define MUTATIONS_MAX 8
 
-/* For a target without any: something to damage. */
-__attribute__((weak)) const FuzzSeed fuzz_seeds[] = {
-    FUZZ_SEED("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
-    {NULL, 0},
-};
+/* A target whose seeds are all in its folder of the corpus has none of these. */
+#pragma weak fuzz_seeds
 
 static guint64 current_seed, current_round;
+static GPtrArray *seeds; /* of GBytes */
 
 /* ---- Chance --------------------------------------------------------------------------------- */
 
@@ -37,13 +38,49 @@ static guint below(GRand *chance, gsize bound)
     return bound < 2 ? 0 : (guint) g_rand_int_range(chance, 0, (gint32) bound);
 }
 
-static const FuzzSeed *any_seed(GRand *chance)
+static GBytes *any_seed(GRand *chance)
 {
-    guint n = 0;
+    return g_ptr_array_index(seeds, below(chance, seeds->len));
+}
 
-    while (fuzz_seeds[n].data)
-        n++;
-    return &fuzz_seeds[below(chance, n)];
+/* ---- Well-made inputs ----------------------------------------------------------------------- */
+
+static gint compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static void read_file(const char *folder, const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_autofree char *data = NULL;
+    gsize len;
+
+    g_assert_true(g_file_get_contents(path, &data, &len, NULL));
+    g_ptr_array_add(seeds, g_bytes_new_take(g_steal_pointer(&data), len));
+}
+
+/* In the order of their names, on which what is made of a seed depends. */
+static void read_corpus(const char *folder)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    g_assert_nonnull(dir);
+    while ((name = g_dir_read_name(dir)))
+        g_ptr_array_add(names, g_strdup(name));
+    g_ptr_array_sort(names, compare_names);
+    for (guint i = 0; i < names->len; i++)
+        read_file(folder, g_ptr_array_index(names, i));
+}
+
+static void read_seeds(void)
+{
+    seeds = g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
+    for (guint i = 0; fuzz_seeds && fuzz_seeds[i].data; i++)
+        g_ptr_array_add(seeds, g_bytes_new(fuzz_seeds[i].data, fuzz_seeds[i].len));
+    read_corpus(FUZZ_CORPUS);
 }
 
 /* ---- Damage --------------------------------------------------------------------------------- */
@@ -98,9 +135,8 @@ static void insert(GByteArray *input, guint at, const guint8 *data, guint len)
 /* A piece of the input itself, or of another well-made one, in any place: doubled, out of order. */
 static void put_in(GRand *chance, GByteArray *input)
 {
-    const FuzzSeed *seed = any_seed(chance);
-    const guint8 *from = (const guint8 *) seed->data;
-    gsize size = seed->len;
+    gsize size;
+    const guint8 *from = g_bytes_get_data(any_seed(chance), &size);
     guint at, len;
     g_autofree guint8 *piece = NULL;
 
@@ -154,12 +190,12 @@ static void run_round(guint64 seed, guint64 round)
 {
     const guint32 numbers[] = {(guint32) seed, (guint32) round, (guint32) (round >> 32)};
     g_autoptr(GRand) chance = g_rand_new_with_seed_array(numbers, G_N_ELEMENTS(numbers));
-    const FuzzSeed *start = any_seed(chance);
+    GBytes *start = any_seed(chance);
     g_autoptr(GByteArray) input = g_byte_array_new();
     guint n = 1 + below(chance, MUTATIONS_MAX);
 
     current_round = round;
-    g_byte_array_append(input, (const guint8 *) start->data, (guint) start->len);
+    g_byte_array_append(input, g_bytes_get_data(start, NULL), (guint) g_bytes_get_size(start));
     for (guint i = 0; i < n; i++)
         damage(chance, input);
     run_input(input->data, input->len);
@@ -179,12 +215,30 @@ static void on_abort(int number)
     signal(number, SIG_DFL);
 }
 
-int main(int argc, char **argv)
+static void run_seed(gpointer seed, gpointer unused)
 {
-    gint64 end;
+    run_input(g_bytes_get_data(seed, NULL), g_bytes_get_size(seed));
+}
+
+static guint64 run_rounds(const char *seconds)
+{
+    const char *wanted = g_getenv("CULVERT_FUZZ_SECONDS");
+    gint64 time = (gint64) (g_ascii_strtod(wanted ? wanted : seconds, NULL) * G_USEC_PER_SEC);
+    gint64 end = g_get_monotonic_time() + time;
     guint64 rounds = 0;
 
+    g_ptr_array_foreach(seeds, run_seed, NULL);
+    while (g_get_monotonic_time() < end)
+        run_round(current_seed, rounds++);
+    return rounds;
+}
+
+int main(int argc, char **argv)
+{
+    guint64 rounds;
+
     signal(SIGABRT, on_abort);
+    read_seeds();
     if (argc == 4 && strcmp(argv[1], "round") == 0) {
         current_seed = g_ascii_strtoull(argv[2], NULL, 10);
         run_round(current_seed, g_ascii_strtoull(argv[3], NULL, 10));
@@ -197,12 +251,9 @@ int main(int argc, char **argv)
     current_seed = argc > 2 ? g_ascii_strtoull(argv[2], NULL, 10) : 1;
     printf("1..1\n");
     fflush(stdout);
-    for (guint i = 0; fuzz_seeds[i].data; i++)
-        run_input((const guint8 *) fuzz_seeds[i].data, fuzz_seeds[i].len);
-    end = g_get_monotonic_time() + (gint64) (g_ascii_strtod(argv[1], NULL) * G_USEC_PER_SEC);
-    while (g_get_monotonic_time() < end)
-        run_round(current_seed, rounds++);
+    rounds = run_rounds(argv[1]);
     printf("ok 1 - %" G_GUINT64_FORMAT " inputs of seed %" G_GUINT64_FORMAT "\n", rounds,
            current_seed);
+    g_ptr_array_unref(seeds);
     return 0;
 }

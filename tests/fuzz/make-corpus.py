@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Writes the seeds of tests/fuzz/corpus that are not text: packets for segment and coalesce, and
+commands for datagram. Run it again after a change: what is in the folders is what it wrote."""
+
+import os
+import struct
+
+CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+
+# <linux/virtio_net.h>
+NEEDS_CSUM = 1
+TCPV4, UDP_V3, TCPV6, UDP_L4 = 1, 3, 4, 5
+
+
+def vnet(kind, header, size, transport_at, checksum_at, flags=NEEDS_CSUM):
+    return struct.pack("<BBHHHH", flags, kind, header, size, transport_at, checksum_at)
+
+
+def ipv4(protocol, payload, identity=1):
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), identity, 0x4000, 64, protocol,
+                       0, bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])) + payload
+
+
+def ipv6(protocol, payload):
+    return struct.pack(">IHBB", 6 << 28, len(payload), protocol, 64) + bytes(15) + b"\1" \
+        + bytes(15) + b"\2" + payload
+
+
+def tcp(payload, sequence=1000, flags=0x10):
+    return struct.pack(">HHIIBBHHH", 443, 50000, sequence, 7, 8 << 4, flags, 512, 0, 0) \
+        + bytes.fromhex("0101080a0000000100000002") + payload
+
+
+def udp(payload):
+    return struct.pack(">HHHH", 443, 50000, 8 + len(payload), 0) + payload
+
+
+def icmp(payload):
+    return struct.pack(">BBHHH", 8, 0, 0, 1, 1) + payload
+
+
+def after_length(packets):
+    return b"".join(struct.pack(">H", len(packet)) + packet for packet in packets)
+
+
+SEEDS = {
+    "segment/tcp4": vnet(TCPV4, 52, 100, 20, 16) + ipv4(6, tcp(bytes(350), flags=0x18)),
+    "segment/tcp6": vnet(TCPV6, 72, 100, 40, 16) + ipv6(6, tcp(bytes(350), flags=0x19)),
+    "segment/udp4": vnet(UDP_L4, 28, 60, 20, 6) + ipv4(17, udp(bytes(150))),
+    "segment/udp6": vnet(UDP_L4, 48, 60, 40, 6) + ipv6(17, udp(bytes(150))),
+    "segment/checksum": vnet(0, 0, 0, 20, 16) + ipv4(6, tcp(b"hello")),
+    "segment/whole": vnet(0, 0, 0, 0, 0, flags=0) + ipv4(1, icmp(bytes(8))),
+    "coalesce/tcp4": after_length(
+        [ipv4(6, tcp(bytes(100), 1000 + 100 * i, 0x10 if i < 3 else 0x18), i) for i in range(4)]
+        + [ipv4(6, tcp(bytes(20), 1400), 4)]),
+    "coalesce/tcp6": after_length([ipv6(6, tcp(bytes(100), 1000 + 100 * i)) for i in range(3)]),
+    "coalesce/udp": after_length([ipv4(17, udp(bytes(60)), i) for i in range(3)]
+                                 + [ipv4(17, udp(bytes(10)), 3), ipv6(17, udp(bytes(10)))]),
+    "coalesce/mixed": after_length([ipv4(6, tcp(bytes(40), 1000)), ipv4(1, icmp(bytes(8))),
+                                    ipv4(6, tcp(bytes(40), 1040)), ipv6(17, udp(bytes(1)))]),
+    # Bytes are commands: see step() in fuzz-datagram.c.
+    "datagram/traffic": bytes([0, 1, 1, 0, 2, 0, 2, 1, 2, 2, 3, 0, 1, 0]),
+    "datagram/rekeys": bytes([0, 3, 40, 0, 1, 3, 40, 1, 0, 3, 45, 0, 2, 3, 2, 9, 1]),
+    "datagram/invented": b"".join(bytes([7, i & 1, 148 if kind == 1 else 92, kind, 0, 0, 0])
+                                  for i, kind in enumerate((1, 2, 1, 2))),
+}
+
+
+def main():
+    for name, data in SEEDS.items():
+        with open(os.path.join(CORPUS, name), "wb") as file:
+            file.write(data)
+
+
+if __name__ == "__main__":
+    main()
