@@ -17,6 +17,7 @@
 #include "culvert-gateway.h"
 #include "gateway-daemon.h"
 #include "log/culvert-log.h"
+#include "sandbox/culvert-netns.h"
 #include "sandbox/culvert-sandbox.h"
 #include "tunnel/culvert-tunnel.h"
 
@@ -137,7 +138,7 @@ static gboolean run(const Options *options, GError **error)
 
     if (!options->foreground && !gateway_daemon_start(error))
         return FALSE;
-    if (!culvert_sandbox_enter(error))
+    if (!culvert_netns_start(error) || !culvert_sandbox_enter(error))
         return FALSE;
     loop = g_main_loop_new(NULL, FALSE);
     gateway = culvert_gateway_new(options->interface, error);

@@ -7,8 +7,8 @@
 
 #include "culvert-resolver.h"
 
-#include "culvert-sandbox.h"
 #include "resolver-private.h"
+#include "sandbox-private.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -16,7 +16,6 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define CULVERT_TYPE_RESOLVER (culvert_resolver_get_type())
 G_DECLARE_FINAL_TYPE(CulvertResolver, culvert_resolver, CULVERT, RESOLVER, GResolver)
@@ -186,29 +185,11 @@ static void use(int fd)
 
 gboolean culvert_resolver_start(GError **error)
 {
-    int fds[2];
-    pid_t child;
-    int errsv;
+    int fd = -1;
 
-    if (!culvert_sandbox_is_wanted())
-        return TRUE;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) {
-        errsv = errno;
-    } else {
-        child = fork();
-        errsv = errno;
-        if (child == 0) {
-            close(fds[0]);
-            resolver_process_run(fds[1]);
-        }
-        close(fds[1]);
-        if (child > 0) {
-            use(fds[0]);
-            return TRUE;
-        }
-        close(fds[0]);
-    }
-    g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errsv),
-                _("Cannot start the process that resolves names: %s"), g_strerror(errsv));
-    return FALSE;
+    if (!sandbox_start_process("culvert-names", resolver_process_run, &fd, error))
+        return FALSE;
+    if (fd >= 0)
+        use(fd);
+    return TRUE;
 }

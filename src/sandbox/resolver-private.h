@@ -32,7 +32,7 @@ typedef struct {
     ResolverAddress addresses[RESOLVER_ADDRESSES_MAX];
 } ResolverAnswer;
 
-/* The resolver's whole life: confines itself, answers what comes from `fd`, and ends with it. */
-_Noreturn void resolver_process_run(int fd);
+/* The resolver's whole life: confines itself, and answers what comes from `fd` to its end. */
+void resolver_process_run(int fd);
 
 G_END_DECLS

@@ -13,9 +13,7 @@
 #include <linux/capability.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -128,26 +126,22 @@ static gboolean confine(GError **error)
            sandbox_restrict_calls(SANDBOX_RESOLVER, error);
 }
 
-_Noreturn void resolver_process_run(int fd)
+void resolver_process_run(int fd)
 {
     g_autoptr(GError) error = NULL;
     ResolverQuestion question;
     gssize n;
 
-    /* Ctrl-C is for the service, whose end is the end of this. */
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
-    prctl(PR_SET_NAME, "culvert-names", 0, 0, 0);
     if (!confine(&error)) {
         g_warning("%s", error->message);
-        _exit(1);
+        return;
     }
     for (;;) {
         n = recv(fd, &question, sizeof question, 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n != sizeof question)
-            _exit(0);
+            return;
         take_question(fd, &question);
     }
 }

@@ -171,37 +171,22 @@ static const int unknown_calls[] = {
 };
 
 static const int deadly_calls[] = {
-    SCMP_SYS(execve),
-    SCMP_SYS(execveat),
-    SCMP_SYS(ptrace),
-    SCMP_SYS(process_vm_readv),
-    SCMP_SYS(process_vm_writev),
-    SCMP_SYS(bpf),
-    SCMP_SYS(perf_event_open),
-    SCMP_SYS(userfaultfd),
-    SCMP_SYS(mount),
-    SCMP_SYS(umount2),
-    SCMP_SYS(pivot_root),
-    SCMP_SYS(chroot),
-    SCMP_SYS(unshare),
-    SCMP_SYS(setns),
-    SCMP_SYS(init_module),
-    SCMP_SYS(finit_module),
-    SCMP_SYS(delete_module),
-    SCMP_SYS(kexec_load),
-    SCMP_SYS(kexec_file_load),
-    SCMP_SYS(reboot),
-    SCMP_SYS(open_by_handle_at),
-    SCMP_SYS(personality),
+    SCMP_SYS(execve),           SCMP_SYS(execveat),          SCMP_SYS(ptrace),
+    SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(bpf),
+    SCMP_SYS(perf_event_open),  SCMP_SYS(userfaultfd),       SCMP_SYS(mount),
+    SCMP_SYS(umount2),          SCMP_SYS(pivot_root),        SCMP_SYS(chroot),
+    SCMP_SYS(unshare),          SCMP_SYS(init_module),       SCMP_SYS(finit_module),
+    SCMP_SYS(delete_module),    SCMP_SYS(kexec_load),        SCMP_SYS(kexec_file_load),
+    SCMP_SYS(reboot),           SCMP_SYS(open_by_handle_at), SCMP_SYS(personality),
 };
 
 /* Of the TUN device and of interfaces. */
 static const unsigned long device_requests[] = {
     TUNSETIFF,      TUNGETIFF,          TUNSETOFFLOAD,   TUNGETFEATURES, TUNSETPERSIST,
     TUNSETQUEUE,    TUNGETVNETHDRSZ,    TUNSETVNETHDRSZ, TUNSETVNETLE,   TUNSETLINK,
-    TUNSETTXFILTER, TUNSETSTEERINGEBPF, SIOCGIFINDEX,    SIOCGIFNAME,    SIOCGIFMTU,
-    SIOCSIFMTU,     SIOCGIFFLAGS,       SIOCSIFFLAGS,    SIOCGIFHWADDR,  SIOCSIFHWADDR,
-    SIOCGIFTXQLEN,  SIOCSIFTXQLEN,
+    TUNSETTXFILTER, TUNSETSTEERINGEBPF, TUNGETDEVNETNS,  SIOCGIFINDEX,   SIOCGIFNAME,
+    SIOCGIFMTU,     SIOCSIFMTU,         SIOCGIFFLAGS,    SIOCSIFFLAGS,   SIOCGIFHWADDR,
+    SIOCSIFHWADDR,  SIOCGIFTXQLEN,      SIOCSIFTXQLEN,
 };
 
 static const unsigned long file_requests[] = {FIONREAD, FIONBIO, TCGETS};
@@ -305,6 +290,13 @@ static void allow_sockets(scmp_filter_ctx filter, SandboxRole role, int *status)
         allow_netlink(filter, NETLINK_NETFILTER, status);
 }
 
+static void allow_namespaces(scmp_filter_ctx filter, int *status)
+{
+    if_arg(filter, SCMP_SYS(setns), SCMP_A1(SCMP_CMP_EQ, CLONE_NEWNET), status);
+    if_arg(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_UNIX), status);
+    allow_netlink(filter, NETLINK_ROUTE, status);
+}
+
 static int fill(scmp_filter_ctx filter, SandboxRole role)
 {
     /* Our own data path pays for no stranger's program in this process; kernels before 5.16 would
@@ -318,7 +310,11 @@ static int fill(scmp_filter_ctx filter, SandboxRole role)
     each(filter, SCMP_ACT_ERRNO(ENOSYS), unknown_calls, G_N_ELEMENTS(unknown_calls), &status);
     allow_memory(filter, role, &status);
     allow_own_signals(filter, &status);
-    if (role == SANDBOX_PACKETS)
+    if (role == SANDBOX_NETNS)
+        allow_namespaces(filter, &status);
+    else
+        each(filter, SCMP_ACT_KILL_PROCESS, (int[]){SCMP_SYS(setns)}, 1, &status);
+    if (role == SANDBOX_PACKETS || role == SANDBOX_NETNS)
         return status;
     each(filter, SCMP_ACT_ALLOW, control_calls, G_N_ELEMENTS(control_calls), &status);
     allow_threads(filter, &status);

@@ -71,6 +71,20 @@ static const Rule resolver_rules[] = {
     {"/nix", LOOK}, {"/gnu", LOOK}, {"/var/lib/sss", LOOK}, {NULL, 0},
 };
 
+static const Rule no_rules[] = {{NULL, 0}};
+
+static const Rule *rules_for(SandboxRole role)
+{
+    switch (role) {
+    case SANDBOX_DAEMON:
+        return daemon_rules;
+    case SANDBOX_RESOLVER:
+        return resolver_rules;
+    default:
+        return no_rules;
+    }
+}
+
 static guint64 known_access(int version)
 {
     guint64 access = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1; /* the last of version 1 */
@@ -112,7 +126,7 @@ static gboolean cannot(int errsv, GError **error)
 
 gboolean sandbox_restrict_files(SandboxRole role, GError **error)
 {
-    const Rule *rules = role == SANDBOX_RESOLVER ? resolver_rules : daemon_rules;
+    const Rule *rules = rules_for(role);
     struct landlock_ruleset_attr attributes = {0};
     int version =
         (int) syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);

@@ -6,7 +6,6 @@
 #include "config.h"
 
 #include "culvert-tun.h"
-#include "tun-steering.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,11 +13,13 @@
 #include <glib/gstdio.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "sandbox/culvert-netns.h"
+#include "tun-steering.h"
 
 #define TUN_DEVICE   "/dev/net/tun"
 #define DEFAULT_NAME "culvert%d"
@@ -234,36 +235,19 @@ gboolean culvert_tun_exists(const CulvertTun *tun)
     return ioctl(tun->fds[0], TUNGETIFF, &request) == 0;
 }
 
-/* A socket belongs to the namespace of the thread that makes it. */
-typedef struct {
-    int netns;
-    int domain, type, protocol;
-    int fd;
-    int errsv;
-} Elsewhere;
-
-static gpointer make_elsewhere(gpointer data)
-{
-    Elsewhere *socket_of = data;
-
-    if (setns(socket_of->netns, CLONE_NEWNET) == 0)
-        socket_of->fd = socket(socket_of->domain, socket_of->type, socket_of->protocol);
-    socket_of->errsv = errno;
-    return NULL;
-}
-
 int culvert_tun_open_socket(const CulvertTun *tun, int domain, int type, int protocol)
 {
-    Elsewhere there = {.domain = domain, .type = type, .protocol = protocol, .fd = -1};
-
     /* It waits for a move that is under way: the kernel's lock of all interfaces, rtnl. */
-    there.netns = ioctl(tun->fds[0], TUNGETDEVNETNS);
-    if (there.netns < 0)
+    int netns = ioctl(tun->fds[0], TUNGETDEVNETNS);
+    int fd, errsv;
+
+    if (netns < 0)
         return -1;
-    g_thread_join(g_thread_new("netns", make_elsewhere, &there));
-    close(there.netns);
-    errno = there.errsv;
-    return there.fd;
+    fd = culvert_netns_socket(netns, domain, type, protocol);
+    errsv = errno;
+    close(netns);
+    errno = errsv;
+    return fd;
 }
 
 gboolean culvert_tun_follow(CulvertTun *tun)

@@ -6,8 +6,9 @@ import os
 import pytest
 
 from conftest import Culvert, Key
-from lab.confined import assert_daemon_confined, in_memory, spellings, status
-from lab import generate_psk
+from lab.confined import (CAP_SYS_ADMIN, assert_confined, assert_daemon_confined, assert_hidden,
+                          has_ended, in_memory, spellings, status)
+from lab import generate_psk, wait_for
 
 
 def test_confined(culvert):
@@ -28,11 +29,21 @@ def test_confined_in_background(host, no_culvert):
     assert_daemon_confined(pid, False)
 
 
-def test_it_has_no_resolver(culvert):
-    """`wg` resolves names itself."""
-    (pid,) = culvert.host.pids("culvert")
+def test_its_other_process(host):
+    """One that enters network namespaces, for which it has its one capability. There is none for
+    names: `wg` resolves them itself."""
+    culvert = Culvert(host)
+    (pid,) = host.pids("culvert")
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        assert file.read() == ""
+        (helper,) = map(int, file.read().split())
+    (fields,) = status(helper).values()
+    assert fields["Name"] == "culvert-netns"
+    assert_confined(fields, 1 << CAP_SYS_ADMIN)
+    assert_hidden(helper)
+    open_there = [os.readlink(f"/proc/{helper}/fd/{fd}") for fd in os.listdir(f"/proc/{helper}/fd")]
+    assert sorted(path.split(":")[0] for path in open_there) == ["/dev/null"] * 3 + ["socket"]
+    culvert.stop()
+    wait_for(lambda: has_ended(helper), "it to end, too")
 
 
 def test_switched_off(host):

@@ -37,6 +37,10 @@ class CommandError(AssertionError):
         self.output = output
 
 
+# What Culvert's daemons make of themselves to give up privileges; they end just after them.
+HELPERS = {"culvert-names", "culvert-netns"}
+
+
 class Host:
     def __init__(self, name, out):
         self.name = name
@@ -164,8 +168,7 @@ class Host:
 
     def pids(self, program):
         """The processes of this host that run the executable `program` (a file name), as seen
-        from outside; not those that such a process has made of itself, as the service does to
-        have names resolved."""
+        from outside; not those that such a process has made of itself."""
         here = os.readlink(f"/proc/{self.pid}/ns/pid")
         found = []
         for entry in os.listdir("/proc"):
@@ -173,11 +176,12 @@ class Host:
                 continue
             try:
                 if (os.readlink(f"/proc/{entry}/ns/pid") == here
-                        and os.path.basename(os.readlink(f"/proc/{entry}/exe")) == program):
+                        and os.path.basename(os.readlink(f"/proc/{entry}/exe")) == program
+                        and process_name(entry) not in HELPERS):
                     found.append(int(entry))
             except OSError:
                 continue  # it ended while we looked, or is a thread of the kernel
-        return [pid for pid in found if parent(pid) not in found]
+        return found
 
     # ---- Files
 
@@ -200,13 +204,9 @@ class Host:
         return self.run("cat", path).stdout
 
 
-def parent(pid):
-    """The process that has started this one; 0 if it has ended."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
+def process_name(pid):
+    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+        return file.read().rstrip("\n")
 
 
 def children(process, timeout=5.0):
