@@ -292,7 +292,8 @@ static void set_timer(CulvertTunnel *self, gint64 deadline)
         /* Never zero, which would disarm it. */
         when.it_value.tv_nsec = deadline % G_USEC_PER_SEC * 1000 + 1;
     }
-    timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+    if (self->timer_fd >= 0)
+        timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
 /* The owner's, or NetworkManager's, to change at any time; padding has to respect it. */
@@ -380,12 +381,7 @@ static void culvert_tunnel_init(CulvertTunnel *self)
     g_source_set_callback(self->run_source, run, self, NULL);
     g_source_attach(self->run_source, self->context);
 
-    self->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (self->timer_fd < 0)
-        g_error("Cannot create a timer: %s", g_strerror(errno));
-    self->timer_source = g_unix_fd_source_new(self->timer_fd, G_IO_IN);
-    g_source_set_callback(self->timer_source, G_SOURCE_FUNC(timer_expired), self, NULL);
-    g_source_attach(self->timer_source, self->context);
+    self->timer_fd = -1;
     self->routes = tunnel_routes_new(self);
 }
 
@@ -398,7 +394,8 @@ void culvert_tunnel_stop(CulvertTunnel *self)
     self->stopped = TRUE;
     g_hash_table_remove_all(self->dialers);
     g_source_destroy(self->run_source);
-    g_source_destroy(self->timer_source);
+    if (self->timer_source)
+        g_source_destroy(self->timer_source);
     g_clear_pointer(&self->routes, tunnel_routes_free);
     g_clear_pointer(&self->uplink, tunnel_uplink_free);
     g_clear_pointer(&self->path, tunnel_path_free);
@@ -420,8 +417,9 @@ static void culvert_tunnel_finalize(GObject *object)
     g_queue_clear_full(&self->handshakes, g_free);
     pthread_mutex_destroy(&self->handshakes_lock);
     g_source_unref(self->run_source);
-    g_source_unref(self->timer_source);
-    close(self->timer_fd);
+    g_clear_pointer(&self->timer_source, g_source_unref);
+    if (self->timer_fd >= 0)
+        close(self->timer_fd);
     g_main_context_unref(self->context);
     G_OBJECT_CLASS(culvert_tunnel_parent_class)->finalize(object);
 }
@@ -541,6 +539,26 @@ static void log_data_path(CulvertTunnel *self)
            sends_together(&sockets->v4) || sends_together(&sockets->v6) ? "yes" : "no");
 }
 
+/* Nothing is due before the tunnel listens; and here it can be told that there is no descriptor. */
+static gboolean need_timer(CulvertTunnel *self, GError **error)
+{
+    int errsv;
+
+    if (self->timer_fd >= 0)
+        return TRUE;
+    self->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (self->timer_fd < 0) {
+        errsv = errno;
+        g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errsv), _("Cannot create a timer: %s"),
+                    g_strerror(errsv));
+        return FALSE;
+    }
+    self->timer_source = g_unix_fd_source_new(self->timer_fd, G_IO_IN);
+    g_source_set_callback(self->timer_source, G_SOURCE_FUNC(timer_expired), self, NULL);
+    g_source_attach(self->timer_source, self->context);
+    return TRUE;
+}
+
 gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark, GError **error)
 {
     TunnelSockets sockets[TUNNEL_WORKERS_MAX] = {0};
@@ -549,7 +567,7 @@ gboolean culvert_tunnel_listen(CulvertTunnel *self, guint16 port, guint32 fwmark
 
     self->port = port;
     self->fwmark = fwmark;
-    if (!open_sockets(self, port, sockets, error))
+    if (!need_timer(self, error) || !open_sockets(self, port, sockets, error))
         return FALSE;
     set_sockets(self, sockets);
     wg_device_set_up(self->device, TRUE);

@@ -22,6 +22,9 @@
 
 #define SOCKET_DIR "/var/run/wireguard"
 
+/* Between two tries to accept a client for which there is no descriptor. */
+#define ACCEPT_PAUSE_MS 500
+
 /* Read at once; a request of ten thousand peers has a few megabytes. */
 #define READ_SIZE 65536
 
@@ -281,23 +284,52 @@ static void make_room(CulvertUapi *self)
     drop_client(silent);
 }
 
+static void accept_clients(CulvertUapi *self);
+
+static void set_accept_source(CulvertUapi *self, GSource *source, GSourceFunc func)
+{
+    if (self->accept_source)
+        g_source_destroy(self->accept_source);
+    g_clear_pointer(&self->accept_source, g_source_unref);
+    self->accept_source = source;
+    g_source_set_callback(source, func, self, NULL);
+    g_source_attach(source, g_main_context_get_thread_default());
+}
+
+static gboolean pause_is_over(gpointer data)
+{
+    accept_clients(data);
+    return G_SOURCE_REMOVE;
+}
+
+/* Out of descriptors, as a rule: the client goes on waiting, and trying again at once would leave
+ * the thread no time for anything else. */
+static void pause_accepting(CulvertUapi *self, const GError *error)
+{
+    g_info("Cannot hear a client of the configuration socket yet: %s", error->message);
+    set_accept_source(self, g_timeout_source_new(ACCEPT_PAUSE_MS), pause_is_over);
+}
+
 static gboolean client_waiting(GSocket *listener, GIOCondition condition, gpointer data)
 {
     CulvertUapi *self = data;
-    g_autoptr(GSocket) socket = g_socket_accept(listener, NULL, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSocket) socket = g_socket_accept(listener, NULL, &error);
 
-    if (!socket)
-        return G_SOURCE_CONTINUE;
-    make_room(self);
-    add_client(self, socket);
+    if (socket) {
+        make_room(self);
+        add_client(self, socket);
+    } else if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
+        pause_accepting(self, error);
+        return G_SOURCE_REMOVE;
+    }
     return G_SOURCE_CONTINUE;
 }
 
 static void accept_clients(CulvertUapi *self)
 {
-    self->accept_source = g_socket_create_source(self->listener, G_IO_IN, NULL);
-    g_source_set_callback(self->accept_source, G_SOURCE_FUNC(client_waiting), self, NULL);
-    g_source_attach(self->accept_source, g_main_context_get_thread_default());
+    set_accept_source(self, g_socket_create_source(self->listener, G_IO_IN, NULL),
+                      G_SOURCE_FUNC(client_waiting));
 }
 
 /* ---- The socket's file ---------------------------------------------------------------------- */
