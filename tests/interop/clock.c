@@ -3,6 +3,8 @@
  * clock.c: preloaded, shifts the clocks of a program. LAB_CLOCK names a file with two numbers of
  * eight bytes: seconds that the wall clock is ahead, and seconds that the machine has been asleep.
  * The file is mapped, so that what is written there is so at once; the second one may be missing.
+ * LAB_CLOCK_SPEED: so many times as fast run the clocks that keys and timers go by, that of
+ * WireGuard and the monotonic one; the wall clock does not.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -11,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +24,18 @@ typedef struct {
     int64_t asleep;
 } Shift;
 
+#define NANOSECONDS 1000000000
+
 static const volatile Shift *shift;
+static int64_t speed = 1;
+
+__attribute__((constructor)) static void read_speed(void)
+{
+    const char *text = getenv("LAB_CLOCK_SPEED");
+
+    if (text)
+        speed = atoi(text);
+}
 
 __attribute__((constructor)) static void map_shift(void)
 {
@@ -37,6 +51,16 @@ __attribute__((constructor)) static void map_shift(void)
         shift = mapped;
 }
 
+static int64_t to_nanoseconds(const struct timespec *time)
+{
+    return time->tv_sec * INT64_C(1000000000) + time->tv_nsec;
+}
+
+static struct timespec from_nanoseconds(int64_t time)
+{
+    return (struct timespec){time / NANOSECONDS, time % NANOSECONDS};
+}
+
 EXPORT int clock_gettime(clockid_t clock, struct timespec *time)
 {
     static int (*real)(clockid_t, struct timespec *);
@@ -49,7 +73,22 @@ EXPORT int clock_gettime(clockid_t clock, struct timespec *time)
         time->tv_sec += shift->ahead;
     if (shift && clock == CLOCK_BOOTTIME)
         time->tv_sec += shift->asleep;
+    if (speed != 1 && (clock == CLOCK_BOOTTIME || clock == CLOCK_MONOTONIC))
+        *time = from_nanoseconds(to_nanoseconds(time) * speed);
     return result;
+}
+
+/* A time of the fast clock, in the kernel's. Zero stops the timer. */
+EXPORT int timerfd_settime(int fd, int flags, const struct itimerspec *when, struct itimerspec *old)
+{
+    static int (*real)(int, int, const struct itimerspec *, struct itimerspec *);
+    struct itimerspec slow = *when;
+
+    if (!real)
+        real = dlsym(RTLD_NEXT, "timerfd_settime");
+    if (to_nanoseconds(&when->it_value) > 0)
+        slow.it_value = from_nanoseconds(to_nanoseconds(&when->it_value) / speed + 1);
+    return real(fd, flags, &slow, old);
 }
 
 EXPORT int gettimeofday(struct timeval *restrict time, void *restrict zone)
