@@ -16,25 +16,27 @@
 /* A free port for IPv4 may be taken for IPv6: how often to try another (kernel: socket.c). */
 #define PORT_TRIES 100
 
-/* Room for bursts in each direction, which the kernel doubles, for its own data. What a stream of
- * TCP can keep there delays all else: with 7 MiB, wireguard-go's, pings beside a stream took 10 ms
- * at the 99th percentile, with this 2 ms, at the same rate (tests/bench/run --only loaded,tcp). And
- * it is less than what the kernel's own WireGuard may leave in a queue of 1000 packets. */
-#define SOCKET_BUFFER_BYTES (1 << 19)
+/* Room for bursts, which the kernel doubles, for its own data. What a stream of TCP can keep there
+ * delays all else: pings beside a stream took 10 ms at the 99th percentile with 7 MiB to receive,
+ * wireguard-go's, 3.7 ms with 1 MiB, and 2.5 ms with half of that, where the stream lost more and
+ * was a tenth slower (tests/bench/run --only loaded,tcp). What is sent waits in the interface's
+ * queue: less than the 1000 packets that the kernel's own WireGuard may leave there. */
+#define RECEIVE_BUFFER_BYTES (1 << 20)
+#define SEND_BUFFER_BYTES    (1 << 19)
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
-static void set_buffer(GSocket *socket, int force_option, int option)
+static void set_buffer(GSocket *socket, int force_option, int option, int bytes)
 {
     /* Beyond the system's limit with CAP_NET_ADMIN, else as much as is allowed. */
-    if (!g_socket_set_option(socket, SOL_SOCKET, force_option, SOCKET_BUFFER_BYTES, NULL))
-        g_socket_set_option(socket, SOL_SOCKET, option, SOCKET_BUFFER_BYTES, NULL);
+    if (!g_socket_set_option(socket, SOL_SOCKET, force_option, bytes, NULL))
+        g_socket_set_option(socket, SOL_SOCKET, option, bytes, NULL);
 }
 
 static void set_options(GSocket *socket, GSocketFamily family)
 {
-    set_buffer(socket, SO_RCVBUFFORCE, SO_RCVBUF);
-    set_buffer(socket, SO_SNDBUFFORCE, SO_SNDBUF);
+    set_buffer(socket, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+    set_buffer(socket, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER_BYTES);
     /* The outer packet may be fragmented, as the kernel's WireGuard has it: otherwise a path with
      * a smaller MTU swallows full-size packets. */
     if (family == G_SOCKET_FAMILY_IPV4) {

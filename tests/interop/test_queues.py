@@ -107,7 +107,7 @@ for n in range(200):
 
 
 # What a socket of culvert's may have on its way: SO_SNDBUF as the kernel doubles it, see
-# SOCKET_BUFFER_BYTES in tunnel-sockets.c.
+# SEND_BUFFER_BYTES in tunnel-sockets.c.
 SOCKET_BYTES = 2 * (1 << 19)
 UPLINK_MBIT = 50
 
