@@ -210,80 +210,81 @@ static void test_not_taken(void)
 
 /* ---- What is refused ------------------------------------------------------------------------ */
 
+static const char *const bad_device_lines[] = {
+    "private_key=",
+    "private_key=00",
+    "private_key=" KEY_A "0",
+    "private_key=" KEY_A "\r",
+    "private_key=g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+    "private_key=0/0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+    "private_key=00 102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+    "private_key=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e:f",
+    "private_key=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+    "listen_port=",
+    "listen_port=65536",
+    "listen_port=-1",
+    "listen_port=+1",
+    "listen_port= 1",
+    "listen_port=1 ",
+    "listen_port=1x",
+    "listen_port=0x10",
+    "listen_port=99999999999999999999",
+    "fwmark=4294967296",
+    "fwmark=-1",
+    "fwmark=off",
+    "fwmark=",
+    "replace_peers=false",
+    "replace_peers=True",
+    "replace_peers=1",
+    "replace_peers=",
+    "public_key=",
+    "public_key=zz",
+    "unknown=1",
+    "Private_key=" KEY_A,
+    "private_key =" KEY_A,
+    " listen_port=1",
+    "set=1",
+    "get=1",
+    "errno=0",
+    "=",
+    "=1",
+    "private_keys=" KEY_A,
+    "private_ke=" KEY_A,
+};
+
+static const char *const bad_peer_lines[] = {
+    "remove=false",
+    "remove=",
+    "update_only=false",
+    "update_only=2",
+    "replace_allowed_ips=no",
+    "preshared_key=",
+    "preshared_key=00",
+    "endpoint=",
+    "endpoint=192.0.2.1",
+    "endpoint=gateway.example:51820",
+    "persistent_keepalive_interval=",
+    "persistent_keepalive_interval=65536",
+    "persistent_keepalive_interval=off",
+    "persistent_keepalive_interval=-25",
+    "allowed_ip=",
+    "allowed_ip=-",
+    "allowed_ip=--10.0.0.0/8",
+    "allowed_ip=+10.0.0.0/8",
+    "allowed_ip=10.0.0.0/8,10.1.0.0/16",
+    "unknown=1",
+    "last_handshake_time_sec=0",
+};
+
 static void test_bad_values(void)
 {
-    static const char *const device[] = {
-        "private_key=",
-        "private_key=00",
-        "private_key=" KEY_A "0",
-        "private_key=" KEY_A "\r",
-        "private_key=g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
-        "private_key=0/0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
-        "private_key=00 102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
-        "private_key=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e:f",
-        "private_key=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
-        "listen_port=",
-        "listen_port=65536",
-        "listen_port=-1",
-        "listen_port=+1",
-        "listen_port= 1",
-        "listen_port=1 ",
-        "listen_port=1x",
-        "listen_port=0x10",
-        "listen_port=99999999999999999999",
-        "fwmark=4294967296",
-        "fwmark=-1",
-        "fwmark=off",
-        "fwmark=",
-        "replace_peers=false",
-        "replace_peers=True",
-        "replace_peers=1",
-        "replace_peers=",
-        "public_key=",
-        "public_key=zz",
-        "unknown=1",
-        "Private_key=" KEY_A,
-        "private_key =" KEY_A,
-        " listen_port=1",
-        "set=1",
-        "get=1",
-        "errno=0",
-        "=",
-        "=1",
-        "private_keys=" KEY_A,
-        "private_ke=" KEY_A,
-    };
-    static const char *const peer[] = {
-        "remove=false",
-        "remove=",
-        "update_only=false",
-        "update_only=2",
-        "replace_allowed_ips=no",
-        "preshared_key=",
-        "preshared_key=00",
-        "endpoint=",
-        "endpoint=192.0.2.1",
-        "endpoint=gateway.example:51820",
-        "persistent_keepalive_interval=",
-        "persistent_keepalive_interval=65536",
-        "persistent_keepalive_interval=off",
-        "persistent_keepalive_interval=-25",
-        "allowed_ip=",
-        "allowed_ip=-",
-        "allowed_ip=--10.0.0.0/8",
-        "allowed_ip=+10.0.0.0/8",
-        "allowed_ip=10.0.0.0/8,10.1.0.0/16",
-        "unknown=1",
-        "last_handshake_time_sec=0",
-    };
-
-    for (guint i = 0; i < G_N_ELEMENTS(device); i++) {
-        g_autofree char *lines = g_strconcat("listen_port=7\n", device[i], "\n", NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(bad_device_lines); i++) {
+        g_autofree char *lines = g_strconcat("listen_port=7\n", bad_device_lines[i], "\n", NULL);
 
         expect_wrong(lines, EINVAL, 3);
     }
-    for (guint i = 0; i < G_N_ELEMENTS(peer); i++) {
-        g_autofree char *lines = g_strconcat("fwmark=7\n" PEER, peer[i], "\n", NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(bad_peer_lines); i++) {
+        g_autofree char *lines = g_strconcat("fwmark=7\n" PEER, bad_peer_lines[i], "\n", NULL);
 
         expect_wrong(lines, EINVAL, 4);
     }
