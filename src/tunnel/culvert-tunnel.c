@@ -383,6 +383,7 @@ static void culvert_tunnel_init(CulvertTunnel *self)
 
     self->timer_fd = -1;
     self->routes = tunnel_routes_new(self);
+    self->forwarding = tunnel_forwarding_new(self);
 }
 
 void culvert_tunnel_stop(CulvertTunnel *self)
@@ -397,6 +398,7 @@ void culvert_tunnel_stop(CulvertTunnel *self)
     if (self->timer_source)
         g_source_destroy(self->timer_source);
     g_clear_pointer(&self->routes, tunnel_routes_free);
+    g_clear_pointer(&self->forwarding, tunnel_forwarding_free);
     g_clear_pointer(&self->uplink, tunnel_uplink_free);
     g_clear_pointer(&self->path, tunnel_path_free);
     culvert_tunnel_hang_up(self);
@@ -693,6 +695,7 @@ void culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun)
 
     atomic_store_explicit(&self->tun, tun, memory_order_release);
     follow_mtu(self);
+    tunnel_forwarding_check_device(self->forwarding);
     tunnel_detours_update(self->detours, self);
     log_data_path(self);
     for (guint i = 0; i < self->n_workers; i++)

@@ -264,6 +264,21 @@ int tunnel_open_netlink(guint32 groups);
 TunnelRoutes *tunnel_routes_new(CulvertTunnel *tunnel);
 void tunnel_routes_free(TunnelRoutes *routes);
 
+/* ---- What is handed over as one (tunnel-forwarding.c) --------------------------------------- */
+
+typedef struct _TunnelForwarding TunnelForwarding;
+
+/* tunnel_forwarding_new: bounds what the device hands over of a stream, while the machine does not
+ * forward. The device may come later. */
+TunnelForwarding *tunnel_forwarding_new(CulvertTunnel *tunnel);
+void tunnel_forwarding_free(TunnelForwarding *forwarding);
+
+/* tunnel_forwarding_check_device: there is one now. */
+void tunnel_forwarding_check_device(TunnelForwarding *forwarding);
+
+/* tunnel_forwarding_bound: what one send takes of a stream, in bytes as the kernel counts them. */
+guint tunnel_forwarding_bound(guint mtu);
+
 /* ---- Defaults (tunnel-environment.c) -------------------------------------------------------- */
 
 /* Of culvert_tunnel_set_data_path(), for every new tunnel. */
@@ -317,9 +332,10 @@ struct _CulvertTunnel {
     int timer_fd;           /* CLOCK_BOOTTIME: GLib's own timers stop during suspend */
     TunnelRoutes *routes;   /* NULL: not followed */
     TunnelDetours *detours; /* NULL: routes are obeyed */
-    TunnelUplink *uplink;   /* NULL: not watched */
-    TunnelPath *path;       /* NULL: not watched */
-    GHashTable *dialers;    /* public key in base64 -> TunnelDialer */
+    TunnelForwarding *forwarding;
+    TunnelUplink *uplink;  /* NULL: not watched */
+    TunnelPath *path;      /* NULL: not watched */
+    GHashTable *dialers;   /* public key in base64 -> TunnelDialer */
     GHashTable *silent;    /* a set: public keys in base64 of peers of which "silent" was emitted */
     gint64 overload_until; /* under load at least until then */
     gint64 suspended;      /* time asleep since boot, when last looked at */

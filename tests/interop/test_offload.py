@@ -4,11 +4,13 @@
 CULVERT_FAULTS in the environment: the library that makes the kernel refuse, see faults.c."""
 
 import os
+import re
 
 import pytest
 
 from capture import Capture
 from ends import DATA_PATH, make_ends
+from lab import wait_for
 
 LARGE = 1500  # more than any packet or datagram by itself has here
 
@@ -90,3 +92,46 @@ def test_other_path_mtu(cable, mtu):
     ends = make_ends(cable, ("culvert", "culvert"))
     assert watch(ends)[0] == (mtu > LARGE)
     send_all(*ends)
+
+
+def bound(end):
+    """Up to how many bytes of a stream the kernel hands over as one."""
+    shown = end.ip("-d", "link", "show", end.device)
+    return int(re.search(r"gso_max_size (\d+)", shown)[1])
+
+
+def is_bound(end, size):
+    wait_for(lambda: bound(end) == size, f"gso_max_size {size} of {end.device}")
+
+
+def longest_run(ends):
+    """Of the datagrams that one send of a stream takes, bytes with the outer headers."""
+    a, b = ends
+    capture = Capture(a.host, "wan0", "udp and src host 192.0.2.2")
+    assert a.flows("tcp", b) == 64
+    return largest(capture)
+
+
+# 45 datagrams of 1452 bytes are what one send takes, of an IPv4 packet's 65515 less UDP's 8.
+FULL_RUN = 20 + 8 + 45 * 1452
+NO_BOUND = 65536
+IPV4 = "net.ipv4.ip_forward"
+IPV6 = "net.ipv6.conf.all.forwarding"
+ONE = "net.ipv4.conf.wan0.forwarding"
+
+
+def test_streams_fit(cable):
+    """TCP of this machine makes packets that one send takes, but for no packet that it forwards,
+    which would be cut."""
+    ends = make_ends(cable, ("culvert", "culvert"))
+    a, _ = ends
+    fitting = bound(a)
+    assert fitting < NO_BOUND
+    assert longest_run(ends) == FULL_RUN
+    for forwarding in (IPV4, IPV6, ONE):
+        a.host.run("sysctl", "-qw", f"{forwarding}=1")
+        is_bound(a, NO_BOUND)
+        a.host.run("sysctl", "-qw", f"{forwarding}=0")
+        is_bound(a, fitting)
+    a.ip("link", "set", a.device, "mtu", 1280)
+    wait_for(lambda: bound(a) not in (fitting, NO_BOUND), "a bound for the MTU")
