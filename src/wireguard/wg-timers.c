@@ -23,6 +23,7 @@ void wg_timers_init(WgTimers *timers)
 void wg_timers_start(WgTimers *timers, gint64 now)
 {
     timers->up = TRUE;
+    timers->new_handshake_jitter = jitter();
     if (timers->keepalive_interval > 0)
         timers->persistent_keepalive = now;
 }
@@ -43,7 +44,8 @@ void wg_timers_stop(WgTimers *timers)
 void wg_timers_data_sent(WgTimers *timers, gint64 now)
 {
     if (timers->up && timers->new_handshake == NEVER)
-        timers->new_handshake = now + WG_KEEPALIVE_TIMEOUT + WG_REKEY_TIMEOUT + jitter();
+        timers->new_handshake =
+            now + WG_KEEPALIVE_TIMEOUT + WG_REKEY_TIMEOUT + timers->new_handshake_jitter;
 }
 
 void wg_timers_data_received(WgTimers *timers, gint64 now)
@@ -107,8 +109,10 @@ void wg_timers_handshake_complete(WgTimers *timers, gint64 now)
 
 void wg_timers_session_derived(WgTimers *timers, gint64 now)
 {
-    if (timers->up)
-        timers->zero_keys = now + 3 * WG_REJECT_AFTER_TIME;
+    if (!timers->up)
+        return;
+    timers->zero_keys = now + 3 * WG_REJECT_AFTER_TIME;
+    timers->new_handshake_jitter = jitter();
 }
 
 gboolean wg_timers_set_keepalive(WgTimers *timers, guint16 seconds, gint64 now)

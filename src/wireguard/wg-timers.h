@@ -16,8 +16,9 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    gint64 retransmit;    /* initiation unanswered: send it again, or give up */
-    gint64 new_handshake; /* data sent, nothing came back: handshake */
+    gint64 retransmit;           /* initiation unanswered: send it again, or give up */
+    gint64 new_handshake;        /* data sent, nothing came back: handshake */
+    gint64 new_handshake_jitter; /* drawn once a session: random bytes take as long as a packet */
     gint64 passive_keepalive;
     gint64 persistent_keepalive;
     gint64 zero_keys;
