@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 #include "culvert-checksum.h"
+#include "culvert-ethernet.h"
 #include "culvert-ip.h"
 
 /* The longest packet: what IPv4's total length can say; so long that no one doubts IPv6's. */
@@ -22,9 +23,11 @@
 #define PORT_GENEVE      6081
 
 typedef struct {
-    guint8 *packet;
-    gsize len;
+    guint8 *packet; /* its IP header */
+    gsize len;      /* without padding */
+    gsize padding;
     guint32 hash;
+    guint16 link;      /* bytes of the frame before the IP header */
     guint16 transport; /* 0: it has no flow */
     guint16 header;
     guint16 size; /* of the payload */
@@ -115,15 +118,16 @@ static gboolean parse_udp(const CulvertCoalescer *c, Parsed *p, guint16 transpor
     return TRUE;
 }
 
-static void parse(const CulvertCoalescer *c, Parsed *p, guint8 *packet, gsize len)
+/* p->packet, len and link are set. */
+static void parse(const CulvertCoalescer *c, Parsed *p)
 {
+    const guint8 *packet = p->packet;
+    gsize len = p->len;
     guint8 protocol = 0;
     guint16 transport = len > 0 && packet[0] >> 4 == 4 ? find_transport4(packet, len, &protocol)
                         : len > 0                      ? find_transport6(packet, len, &protocol)
                                                        : 0;
 
-    p->packet = packet;
-    p->len = len;
     p->transport = 0;
     p->may_merge = FALSE;
     p->is_tcp = protocol == IPPROTO_TCP;
@@ -189,9 +193,9 @@ static void write_item(const CulvertCoalescer *c, CulvertCoalesceItem *item)
         write->vnet = (struct virtio_net_hdr){
             .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
             .gso_type = gso_type(item),
-            .hdr_len = item->header,
+            .hdr_len = item->link + item->header,
             .gso_size = item->size,
-            .csum_start = item->transport,
+            .csum_start = item->link + item->transport,
             .csum_offset = item->is_tcp ? TCP_CHECKSUM : UDP_CHECKSUM,
         };
     } else {
@@ -219,7 +223,8 @@ static gboolean is_same_flow(const CulvertCoalesceItem *item, const Parsed *p)
 {
     const guint8 *a = item->packet, *b = p->packet;
 
-    if (item->is_tcp != p->is_tcp || item->transport != p->transport)
+    if (item->is_tcp != p->is_tcp || item->transport != p->transport || item->link != p->link ||
+        (p->link > 0 && memcmp(a - p->link, b - p->link, p->link) != 0))
         return FALSE;
     if (p->transport == IPV4_HEADER_SIZE)
         return memcmp(a + IPV4_ADDRESSES, b + IPV4_ADDRESSES, 8 + 4) == 0;
@@ -313,6 +318,7 @@ static void open_item(CulvertCoalescer *c, const Parsed *p)
     item->packet = p->packet;
     item->len = p->len;
     item->size = p->size;
+    item->link = p->link;
     item->transport = p->transport;
     item->header = p->header;
     item->is_tcp = p->is_tcp;
@@ -320,7 +326,7 @@ static void open_item(CulvertCoalescer *c, const Parsed *p)
     item->id = culvert_get16(p->packet + IPV4_ID);
     item->write.n_iov = 1;
     item->write.packets = 0;
-    append_slice(&item->write, p->packet, p->len);
+    append_slice(&item->write, p->packet - p->link, p->link + p->len);
 }
 
 /* ---- Packets without a flow ----------------------------------------------------------------- */
@@ -375,32 +381,69 @@ void culvert_coalescer_init(CulvertCoalescer *c, CulvertCoalesceKinds kinds, Cul
     }
 }
 
-void culvert_coalescer_add(CulvertCoalescer *c, guint8 *packet, gsize len)
+static void add(CulvertCoalescer *c, const Parsed *p)
 {
-    Parsed p;
-    guint place;
+    guint place = find_item(c, p);
 
-    parse(c, &p, packet, len);
-    if (p.transport == 0) {
-        close_between(c, packet, len);
-        write_alone(c, packet, len);
-        return;
-    }
-    place = find_item(c, &p);
     if (place < c->n_open) {
         CulvertCoalesceItem *item = &c->items[c->open[place]];
 
-        if (is_next(item, &p)) {
-            if (append(item, &p))
+        if (is_next(item, p)) {
+            if (append(item, p))
                 close_item(c, place);
             return;
         }
         close_item(c, place);
     }
-    if (p.may_merge && !has_push(&p))
-        open_item(c, &p);
+    if (p->may_merge && !has_push(p))
+        open_item(c, p);
     else
-        write_alone(c, packet, len);
+        write_alone(c, p->packet - p->link, p->link + p->len + p->padding);
+}
+
+void culvert_coalescer_add(CulvertCoalescer *c, guint8 *packet, gsize len)
+{
+    Parsed p = {.packet = packet, .len = len};
+
+    parse(c, &p);
+    if (p.transport != 0) {
+        add(c, &p);
+        return;
+    }
+    close_between(c, packet, len);
+    write_alone(c, packet, len);
+}
+
+/* How much of the frame behind its IP header is not of the packet, if that says so. */
+static gsize find_padding(const guint8 *packet, gsize len)
+{
+    gsize said = len;
+
+    if (packet[0] >> 4 == 4 && len >= IPV4_HEADER_SIZE)
+        said = culvert_get16(packet + IPV4_LENGTH);
+    else if (packet[0] >> 4 == 6 && len >= IPV6_HEADER_SIZE)
+        said = IPV6_HEADER_SIZE + (gsize) culvert_get16(packet + IPV6_LENGTH);
+    return said < len ? len - said : 0;
+}
+
+void culvert_coalescer_add_frame(CulvertCoalescer *c, guint8 *frame, gsize len)
+{
+    gsize link = culvert_ethernet_find_ip(frame, len);
+    Parsed p = {.packet = frame + link, .len = len - link, .link = (guint16) link};
+
+    if (link > 0) {
+        p.padding = find_padding(p.packet, p.len);
+        p.len -= p.padding;
+        parse(c, &p);
+        if (p.padding > 0)
+            p.may_merge = FALSE;
+        if (p.transport != 0) {
+            add(c, &p);
+            return;
+        }
+        close_between(c, p.packet, p.len);
+    }
+    write_alone(c, frame, len);
 }
 
 void culvert_coalescer_flush(CulvertCoalescer *c)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * culvert-coalesce.h: puts packets of one TCP or UDP flow together into what a TUN device with
- * IFF_VNET_HDR takes in one write, which spares the kernel most of the work for each ("generic
+ * culvert-coalesce.h: puts packets of one TCP or UDP flow together into what a TUN or TAP device
+ * with IFF_VNET_HDR takes in one write, which spares the kernel most of the work for each ("generic
  * receive offload", GRO). Pure functions on bytes, which may lie; they allocate nothing. A
  * coalescer belongs to one thread at a time.
  *
@@ -56,13 +56,14 @@ typedef enum {
 /* Private: packets of a flow that are one so far; the first's headers are those of all. */
 typedef struct {
     CulvertWrite write;
-    guint8 *packet;
+    guint8 *packet;    /* its IP header */
     gsize len;         /* of the packet that it will be */
     guint32 sequence;  /* TCP: of the packet that may come next */
     guint16 id;        /* IPv4: of the first packet */
     guint16 size;      /* of the payload of each packet but the last */
-    guint16 transport; /* where the TCP or UDP header is */
-    guint16 header;    /* bytes of all headers */
+    guint16 link;      /* bytes before the IP header; 0: not a frame */
+    guint16 transport; /* where the TCP or UDP header is, from the IP header */
+    guint16 header;    /* bytes of all headers from that of IP on */
     gboolean is_tcp;
     gboolean has_fixed_id;
 } CulvertCoalesceItem;
@@ -96,6 +97,12 @@ void culvert_coalescer_set_kinds(CulvertCoalescer *c, CulvertCoalesceKinds kinds
  * or UDP, or fragments, or have IP options, likewise in order with all others between these. What
  * is no such packet is written at once as it is. */
 void culvert_coalescer_add(CulvertCoalescer *c, guint8 *packet, gsize len);
+
+/* culvert_coalescer_add_frame: the same for an Ethernet frame, with VLAN tags or without. Those of
+ * a flow also have the same Ethernet header and tags. One longer than the IP packet in it (padding:
+ * IEEE 802.3, 4A.2.4) is written by itself, as it is, but in order; so is any that is no whole
+ * Ethernet header or carries no IP, at once. */
+void culvert_coalescer_add_frame(CulvertCoalescer *c, guint8 *frame, gsize len);
 
 /* culvert_coalescer_flush: writes all that is open, in the order of the first packets. */
 void culvert_coalescer_flush(CulvertCoalescer *c);

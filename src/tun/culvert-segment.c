@@ -86,7 +86,9 @@ static gboolean is_kind(const CulvertSegmenter *s, guint8 gso_type, guint8 proto
     }
 }
 
-static gboolean find_headers(CulvertSegmenter *s, guint8 gso_type, const guint8 *packet, gsize len)
+/* Of an IP packet, `link` bytes behind the start. */
+static gboolean find_headers(CulvertSegmenter *s, guint8 gso_type, const guint8 *packet, gsize len,
+                             gsize link)
 {
     guint8 protocol = 0;
     gsize transport = find_transport(s, packet, len, &protocol), size;
@@ -97,8 +99,9 @@ static gboolean find_headers(CulvertSegmenter *s, guint8 gso_type, const guint8 
     size = transport_size(packet + transport, len - transport, s->is_tcp);
     if (size == 0 || transport + size > CULVERT_SEGMENT_HEADER_MAX)
         return FALSE;
-    s->transport = (guint16) transport;
-    s->header = (guint16) (transport + size);
+    s->link = (guint16) link;
+    s->transport = (guint16) (link + transport);
+    s->header = (guint16) (link + transport + size);
     return TRUE;
 }
 
@@ -107,16 +110,16 @@ static gboolean find_headers(CulvertSegmenter *s, guint8 gso_type, const guint8 
 /* The packet's header, with zeroes for all that differs, and the sums over that. */
 static void make_template(CulvertSegmenter *s, const guint8 *packet)
 {
-    guint8 *transport = s->template + s->transport;
+    guint8 *ip = s->template + s->link, *transport = s->template + s->transport;
 
     memcpy(s->template, packet, s->header);
     s->id = 0;
     if (s->is_ipv4) {
-        s->id = culvert_get16(packet + IPV4_ID);
-        culvert_put16(s->template + IPV4_LENGTH, 0);
-        culvert_put16(s->template + IPV4_ID, 0);
-        culvert_put16(s->template + IPV4_CHECKSUM, 0);
-        s->ip_sum = culvert_checksum_add(0, s->template, s->transport);
+        s->id = culvert_get16(ip + IPV4_ID);
+        culvert_put16(ip + IPV4_LENGTH, 0);
+        culvert_put16(ip + IPV4_ID, 0);
+        culvert_put16(ip + IPV4_CHECKSUM, 0);
+        s->ip_sum = culvert_checksum_add(0, ip, s->transport - s->link);
     }
     if (s->is_tcp) {
         s->sequence = culvert_get32(transport + TCP_SEQUENCE);
@@ -128,20 +131,20 @@ static void make_template(CulvertSegmenter *s, const guint8 *packet)
         culvert_put16(transport + UDP_LENGTH, 0);
         culvert_put16(transport + UDP_CHECKSUM, 0);
     }
-    s->l4_sum = culvert_checksum_pseudo(packet, s->is_tcp ? IPPROTO_TCP : IPPROTO_UDP, 0);
+    s->l4_sum = culvert_checksum_pseudo(ip, s->is_tcp ? IPPROTO_TCP : IPPROTO_UDP, 0);
     s->l4_sum = culvert_checksum_add(s->l4_sum, transport, s->header - s->transport);
 }
 
 static gboolean begin_gso(CulvertSegmenter *s, const struct virtio_net_hdr *vnet, guint8 *packet,
-                          gsize len)
+                          gsize len, gsize link)
 {
     gsize count;
 
-    if (vnet->gso_size == 0 || !find_headers(s, vnet->gso_type, packet, len))
+    if (vnet->gso_size == 0 || !find_headers(s, vnet->gso_type, packet + link, len - link, link))
         return FALSE;
     s->rest = len - s->header;
     /* Each segment has a length field of 16 bits; so has the count. */
-    if (s->header + MIN(s->rest, vnet->gso_size) > G_MAXUINT16)
+    if (s->header - link + MIN(s->rest, vnet->gso_size) > G_MAXUINT16)
         return FALSE;
     count = s->rest == 0 ? 1 : (s->rest + vnet->gso_size - 1) / vnet->gso_size;
     if (count > G_MAXUINT16)
@@ -169,6 +172,18 @@ static gboolean complete_checksum(const struct virtio_net_hdr *vnet, guint8 *pac
     return TRUE;
 }
 
+static gboolean begin_one(CulvertSegmenter *s, const struct virtio_net_hdr *vnet, guint8 *packet,
+                          gsize len)
+{
+    if ((vnet->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && !complete_checksum(vnet, packet, len))
+        return FALSE;
+    s->packet = packet;
+    s->rest = len;
+    s->size = 0;
+    s->count = 1;
+    return TRUE;
+}
+
 gboolean culvert_segmenter_begin(CulvertSegmenter *s, const struct virtio_net_hdr *vnet,
                                  guint8 *packet, gsize len)
 {
@@ -177,14 +192,23 @@ gboolean culvert_segmenter_begin(CulvertSegmenter *s, const struct virtio_net_hd
     if (len == 0)
         return FALSE;
     if (vnet->gso_type != VIRTIO_NET_HDR_GSO_NONE)
-        return begin_gso(s, vnet, packet, len);
-    if ((vnet->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && !complete_checksum(vnet, packet, len))
+        return begin_gso(s, vnet, packet, len, 0);
+    return begin_one(s, vnet, packet, len);
+}
+
+gboolean culvert_segmenter_begin_frame(CulvertSegmenter *s, const struct virtio_net_hdr *vnet,
+                                       guint8 *frame, gsize len)
+{
+    gsize link;
+
+    s->rest = 0;
+    s->count = 0;
+    if (len < ETHERNET_HEADER_SIZE)
         return FALSE;
-    s->packet = packet;
-    s->rest = len;
-    s->size = 0;
-    s->count = 1;
-    return TRUE;
+    if (vnet->gso_type == VIRTIO_NET_HDR_GSO_NONE)
+        return begin_one(s, vnet, frame, len);
+    link = culvert_ethernet_find_ip(frame, len);
+    return link > 0 && begin_gso(s, vnet, frame, len, link);
 }
 
 guint culvert_segmenter_count(const CulvertSegmenter *s)
@@ -249,7 +273,7 @@ gsize culvert_segmenter_next(CulvertSegmenter *s, guint8 **segment)
     len = s->header + payload;
     transport_len = (guint16) (len - s->transport);
     memcpy(packet, s->template, s->header);
-    put_ip(s, packet, (guint16) len);
+    put_ip(s, packet + s->link, (guint16) (len - s->link));
     sum = s->l4_sum + culvert_checksum_word(transport_len);
     sum = culvert_checksum_add(sum, packet + s->header, payload);
     if (s->is_tcp)

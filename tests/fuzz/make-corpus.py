@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes the seeds of tests/fuzz/corpus that are not text: packets for segment and coalesce, and
-commands for datagram. Run it again after a change: what is in the folders is what it wrote."""
+"""Writes the seeds of tests/fuzz/corpus that are not text: packets and frames for segment and coalesce,
+and commands for datagram. Run it again after a change: what is in the folders is what it wrote."""
 
 import os
 import struct
@@ -39,6 +39,12 @@ def icmp(payload):
     return struct.pack(">BBHHH", 8, 0, 0, 1, 1) + payload
 
 
+def ethernet(packet, *tags):
+    kind = 0x0800 if packet[0] >> 4 == 4 else 0x86dd
+    outer = b"".join(struct.pack(">HH", 0x8100 if tag == tags[-1] else 0x88a8, tag) for tag in tags)
+    return bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]) + outer + struct.pack(">H", kind) + packet
+
+
 def after_length(packets):
     return b"".join(struct.pack(">H", len(packet)) + packet for packet in packets)
 
@@ -50,6 +56,13 @@ SEEDS = {
     "segment/udp6": vnet(UDP_L4, 48, 60, 40, 6) + ipv6(17, udp(bytes(150))),
     "segment/checksum": vnet(0, 0, 0, 20, 16) + ipv4(6, tcp(b"hello")),
     "segment/whole": vnet(0, 0, 0, 0, 0, flags=0) + ipv4(1, icmp(bytes(8))),
+    "segment/frame-tcp4": vnet(TCPV4, 66, 100, 34, 16)
+    + ethernet(ipv4(6, tcp(bytes(350), flags=0x18))),
+    "segment/frame-tcp6-vlans": vnet(TCPV6, 94, 100, 62, 16)
+    + ethernet(ipv6(6, tcp(bytes(350), flags=0x19)), 10, 20),
+    "segment/frame-udp4-vlan": vnet(UDP_L4, 46, 60, 38, 6)
+    + ethernet(ipv4(17, udp(bytes(150))), 10),
+    "segment/frame-checksum": vnet(0, 0, 0, 34, 16) + ethernet(ipv4(6, tcp(b"hello"))),
     "coalesce/tcp4": after_length(
         [ipv4(6, tcp(bytes(100), 1000 + 100 * i, 0x10 if i < 3 else 0x18), i) for i in range(4)]
         + [ipv4(6, tcp(bytes(20), 1400), 4)]),
@@ -58,6 +71,12 @@ SEEDS = {
                                  + [ipv4(17, udp(bytes(10)), 3), ipv6(17, udp(bytes(10)))]),
     "coalesce/mixed": after_length([ipv4(6, tcp(bytes(40), 1000)), ipv4(1, icmp(bytes(8))),
                                     ipv4(6, tcp(bytes(40), 1040)), ipv6(17, udp(bytes(1)))]),
+    "coalesce/frames-tcp4": after_length(
+        [ethernet(ipv4(6, tcp(bytes(100), 1000 + 100 * i), i), 10) for i in range(3)]
+        + [ethernet(ipv4(6, tcp(b"", 1300), 3), 10) + bytes(6)]),
+    "coalesce/frames-mixed": after_length(
+        [ethernet(ipv6(17, udp(bytes(60))), *tags) for tags in ((), (), (10,), (10,), (10, 20))]
+        + [ethernet(ipv4(1, icmp(bytes(8)))) + bytes(18), bytes(12) + b"\x08\x06" + bytes(46)]),
     # Bytes are commands: see step() in fuzz-datagram.c.
     "datagram/traffic": bytes([0, 1, 1, 0, 2, 0, 2, 1, 2, 2, 3, 0, 1, 0]),
     "datagram/rekeys": bytes([0, 3, 40, 0, 1, 3, 40, 1, 0, 3, 45, 0, 2, 3, 2, 9, 1]),

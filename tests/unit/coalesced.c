@@ -42,21 +42,25 @@ void recorder_clear(Recorder *recorder)
     g_clear_pointer(&recorder->written, g_ptr_array_unref);
 }
 
-void recorder_add_bytes(Recorder *recorder, const guint8 *data, gsize len)
+void recorder_add_bytes(Recorder *recorder, gboolean is_frame, const guint8 *data, gsize len)
 {
     guint8 *memory = g_malloc(len);
 
     if (len > 0)
         memcpy(memory, data, len);
     g_ptr_array_add(recorder->memory, memory);
-    culvert_coalescer_add(&recorder->c, memory, len);
+    if (is_frame)
+        culvert_coalescer_add_frame(&recorder->c, memory, len);
+    else
+        culvert_coalescer_add(&recorder->c, memory, len);
 }
 
 void recorder_add(Recorder *recorder, const Description *d)
 {
     g_autoptr(GBytes) bytes = packets_build(d);
 
-    recorder_add_bytes(recorder, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    recorder_add_bytes(recorder, d->is_frame, g_bytes_get_data(bytes, NULL),
+                       g_bytes_get_size(bytes));
 }
 
 const Written *recorder_written(const Recorder *recorder, guint i)
@@ -110,7 +114,10 @@ const Difference differences[] = {
     FIELD(flags, 0x80, TCP),        FIELD(reserved, 1, TCP),
     FIELD(reserved, 8, TCP),        FIELD(window, 1, TCP),
     FIELD(urgent, 1, TCP),          FIELD(n_tcp_options, 4, TCP),
-    FIELD(no_checksum, 1, UDP),
+    FIELD(no_checksum, 1, UDP),     FIELD(station, 1, FRAMES),
+    FIELD(next_station, 1, FRAMES), FIELD(n_tags, 1, ONE_TAG_OFF),
+    FIELD(tags[0], 1, TAGGED),      FIELD(tags[0], 0x2000, TAGGED),
+    FIELD(tags[1], 0x0800, TWICE),  FIELD(padding, 6, FRAMES),
 };
 const guint n_differences = G_N_ELEMENTS(differences);
 
@@ -136,7 +143,9 @@ void packets_flip(Description *d, guint difference)
 
 Description packets_of_kind(guint kind, gsize size)
 {
-    Description d = kind == UDP4 || kind == UDP6 ? packets_udp4(size) : packets_tcp4(size);
+    Description d = IS(kind, UDP) ? packets_udp4(size) : packets_tcp4(size);
 
-    return kind == TCP6 || kind == UDP6 ? packets_as6(d) : d;
+    if (IS(kind, IPV6))
+        d = packets_as6(d);
+    return IS(kind, FRAMES) ? packets_as_frame(d, (guint8) (kind / N_IP_KINDS - 1)) : d;
 }

@@ -63,21 +63,52 @@ static void add_address(GByteArray *out, guint version, guint8 last)
     add32(out, last);
 }
 
-gsize packets_transport(const Description *d)
+static gsize ip_size(const Description *d)
 {
     return (d->version == 4 ? 20 : 40) + d->n_ip_extra;
 }
 
+static gsize transport_size(const Description *d)
+{
+    return (d->protocol == IPPROTO_TCP ? 20 + d->n_tcp_options : 8) + d->size;
+}
+
+gsize packets_link(const Description *d)
+{
+    return d->is_frame ? 14 + 4 * (gsize) d->n_tags : 0;
+}
+
+gsize packets_transport(const Description *d)
+{
+    return packets_link(d) + ip_size(d);
+}
+
 gsize packets_headers(const Description *d)
 {
-    return packets_transport(d) + (d->protocol == IPPROTO_TCP ? 20 + d->n_tcp_options : 8);
+    return packets_transport(d) + transport_size(d) - d->size;
+}
+
+/* IEEE 802.3, 3.1.1; 802.1Q, 9.3: two stations of the locally administered ones. */
+static void add_link(GByteArray *out, const Description *d)
+{
+    add32(out, 0x02000000);
+    add16(out, d->next_station);
+    add32(out, 0x02000000);
+    add16(out, d->station);
+    for (guint i = 0; i < d->n_tags; i++) {
+        add16(out, i + 1 < d->n_tags ? 0x88a8 : 0x8100);
+        add16(out, d->tags[i]);
+    }
+    add16(out, d->version == 4 ? 0x0800 : 0x86dd);
 }
 
 static void add_ip4(GByteArray *out, const Description *d)
 {
+    gsize at = out->len;
+
     add8(out, 0x40 | (20 + d->n_ip_extra) / 4);
     add8(out, d->tos);
-    add16(out, packets_headers(d) + d->size);
+    add16(out, ip_size(d) + transport_size(d));
     add16(out, d->id);
     add16(out, d->fragment);
     add8(out, d->ttl);
@@ -86,13 +117,13 @@ static void add_ip4(GByteArray *out, const Description *d)
     add_address(out, 4, d->source);
     add_address(out, 4, d->destination);
     add_many(out, d->ip_extra, d->n_ip_extra);
-    set16(out, 10, packets_checksum(out->data, out->len));
+    set16(out, at + 10, packets_checksum(out->data + at, out->len - at));
 }
 
 static void add_ip6(GByteArray *out, const Description *d)
 {
     add32(out, 6u << 28 | (guint32) d->tos << 20 | d->label);
-    add16(out, packets_headers(d) + d->size - 40);
+    add16(out, d->n_ip_extra + transport_size(d));
     add8(out, d->n_ip_extra > 0 ? d->first_extra : d->protocol);
     add8(out, d->ttl);
     add_address(out, 6, d->source);
@@ -128,7 +159,7 @@ static GByteArray *pseudo_header(const Description *d)
 
     add_address(out, d->version, d->source);
     add_address(out, d->version, d->destination);
-    add32(out, packets_headers(d) - packets_transport(d) + d->size);
+    add32(out, transport_size(d));
     add32(out, d->protocol);
     return out;
 }
@@ -155,6 +186,8 @@ GBytes *packets_build(const Description *d)
     g_autoptr(GByteArray) out = g_byte_array_new();
     gsize transport = packets_transport(d);
 
+    if (d->is_frame)
+        add_link(out, d);
     if (d->version == 4)
         add_ip4(out, d);
     else
@@ -167,6 +200,8 @@ GBytes *packets_build(const Description *d)
     if (!d->no_checksum || d->protocol != IPPROTO_UDP)
         set16(out, transport + (d->protocol == IPPROTO_TCP ? 16 : 6),
               transport_checksum(d, out->data + transport, out->len - transport));
+    for (guint i = 0; d->is_frame && i < d->padding; i++)
+        add8(out, 0x5a);
     return g_bytes_new(out->data, out->len);
 }
 
@@ -204,6 +239,9 @@ Description packets_tcp4(gsize size)
         .n_tcp_options = sizeof timestamps,
         .payload = some_payload(),
         .size = size,
+        .station = 3,
+        .next_station = 4,
+        .tags = {0x600a, 0x0014, 0x001e}, /* priority 3 and VLAN 10, 20, 30 */
     };
 }
 
@@ -219,6 +257,13 @@ Description packets_as6(Description d)
 {
     d.version = 6;
     d.label = 0xabcde;
+    return d;
+}
+
+Description packets_as_frame(Description d, guint8 n_tags)
+{
+    d.is_frame = TRUE;
+    d.n_tags = n_tags;
     return d;
 }
 

@@ -42,15 +42,22 @@ static void model_write(Model *model, guint place)
     g_ptr_array_add(model->written, g_ptr_array_steal_index(model->open, place));
 }
 
+/* More tags than are looked behind. */
+static gboolean is_hidden(const Description *d)
+{
+    return d->is_frame && d->n_tags > 2;
+}
+
 static gboolean is_plain(const Description *d)
 {
-    return d->n_ip_extra == 0 && (d->version == 6 || (d->fragment & ~0x4000) == 0) &&
+    return !is_hidden(d) && d->n_ip_extra == 0 &&
+           (d->version == 6 || (d->fragment & ~0x4000) == 0) &&
            (d->protocol == IPPROTO_TCP || d->protocol == IPPROTO_UDP);
 }
 
 static gboolean is_mergeable(const Description *d)
 {
-    if (!is_plain(d) || d->size == 0)
+    if (!is_plain(d) || d->size == 0 || (d->is_frame && d->padding > 0))
         return FALSE;
     if (d->protocol == IPPROTO_TCP)
         return (d->flags == TH_ACK || d->flags == (TH_ACK | TH_PUSH)) && d->reserved == 0;
@@ -60,13 +67,23 @@ static gboolean is_mergeable(const Description *d)
 
 static gboolean is_between(const Description *a, const Description *b)
 {
-    return a->version == b->version && a->source == b->source && a->destination == b->destination;
+    return !is_hidden(b) && a->version == b->version && a->source == b->source &&
+           a->destination == b->destination;
+}
+
+static gboolean has_same_link(const Description *a, const Description *b)
+{
+    if (a->is_frame != b->is_frame)
+        return FALSE;
+    return !a->is_frame ||
+           (a->station == b->station && a->next_station == b->next_station &&
+            a->n_tags == b->n_tags && memcmp(a->tags, b->tags, a->n_tags * sizeof a->tags[0]) == 0);
 }
 
 static gboolean is_flow(const Description *a, const Description *b)
 {
-    return is_between(a, b) && a->protocol == b->protocol && a->source_port == b->source_port &&
-           a->destination_port == b->destination_port;
+    return is_between(a, b) && has_same_link(a, b) && a->protocol == b->protocol &&
+           a->source_port == b->source_port && a->destination_port == b->destination_port;
 }
 
 static gboolean has_same_headers(const Description *a, const Description *b)
@@ -94,7 +111,7 @@ static gboolean ids_go_on(const Group *group, const Description *d)
 static gboolean goes_on(const Group *group, const Description *d)
 {
     const Description *first = nth(group, 0), *last = nth(group, group->all->len - 1);
-    gsize total = packets_headers(first) + d->size;
+    gsize total = packets_headers(first) - packets_link(first) + d->size;
 
     for (guint i = 0; i < group->all->len; i++)
         total += nth(group, i)->size;
@@ -259,6 +276,14 @@ static void check_group(const Written *written, const Group *group)
     written_assert_whole(written, &whole, (guint16) nth(group, 0)->size, group->all->len);
 }
 
+static gboolean begin(CulvertSegmenter *s, const Description *d, const struct virtio_net_hdr *vnet,
+                      guint8 *packet, gsize len)
+{
+    if (d->is_frame)
+        return culvert_segmenter_begin_frame(s, vnet, packet, len);
+    return culvert_segmenter_begin(s, vnet, packet, len);
+}
+
 /* Taken apart again, it is the packets that it was made of. */
 static void check_apart(const Written *written, const Group *group)
 {
@@ -268,7 +293,7 @@ static void check_apart(const Written *written, const Group *group)
     CulvertSegmenter s;
     guint8 *segment;
 
-    g_assert_true(culvert_segmenter_begin(&s, &written->vnet, packet, len));
+    g_assert_true(begin(&s, nth(group, 0), &written->vnet, packet, len));
     g_assert_cmpuint(culvert_segmenter_count(&s), ==, group->all->len);
     for (guint i = 0; i < group->all->len; i++) {
         Description d = *nth(group, i);
@@ -351,9 +376,9 @@ static void test_round_trip(void)
         d.flags |= packets_pick(rand, 2) == 0 ? TH_PUSH : 0;
         packet = packets_without_checksum(&d, &len);
         recorder_init(&recorder, ANY_KIND);
-        g_assert_true(culvert_segmenter_begin(&s, &vnet, packet, len));
+        g_assert_true(begin(&s, &d, &vnet, packet, len));
         while ((len = culvert_segmenter_next(&s, &segment)) > 0)
-            recorder_add_bytes(&recorder, segment, len);
+            recorder_add_bytes(&recorder, d.is_frame, segment, len);
         culvert_coalescer_flush(&recorder.c);
         g_assert_cmpuint(recorder.written->len, ==, 1);
         written_assert_whole(recorder_written(&recorder, 0), &d, gso_size,
@@ -385,7 +410,7 @@ static void test_garbage(void)
                 len = packets_pick(rand, (guint) len + 1);
             if (packets_pick(rand, 4) == 0 && len > 0)
                 data[packets_pick(rand, (guint) len)] = (guint8) g_rand_int(rand);
-            recorder_add_bytes(&recorder,
+            recorder_add_bytes(&recorder, d.is_frame,
                                packets_pick(rand, 8) == 0 ? bytes + packets_pick(rand, 1000) : data,
                                len);
             forward(&d, FALSE);

@@ -74,7 +74,7 @@ static void test_differences(void)
         for (guint i = 0; i < n_differences; i++) {
             Description first = packets_of_kind(kind, FULL), second = next_of(&first, FULL);
 
-            if ((differences[i].kinds & 1 << kind) == 0)
+            if (!IS(kind, differences[i].kinds))
                 continue;
             g_test_message("kind %u: %s", kind, differences[i].name);
             packets_flip(&second, i);
@@ -92,10 +92,11 @@ static void test_same_in_both(void)
             gboolean never = strcmp(differences[i].name, "flags") == 0 ||
                              strcmp(differences[i].name, "reserved") == 0 ||
                              strcmp(differences[i].name, "no_checksum") == 0 ||
+                             strcmp(differences[i].name, "padding") == 0 ||
                              (strcmp(differences[i].name, "fragment") == 0 &&
                               differences[i].change == 0x8000 /* reserved */);
 
-            if ((differences[i].kinds & 1 << kind) == 0)
+            if (!IS(kind, differences[i].kinds))
                 continue;
             packets_flip(&first, i);
             second = next_of(&first, FULL);
@@ -108,9 +109,11 @@ static void test_options(void)
 {
     static const guint8 other[] = {1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 9};
 
-    for (guint kind = TCP4; kind <= TCP6; kind++) {
+    for (guint kind = 0; kind < N_KINDS; kind++) {
         Description first = packets_of_kind(kind, FULL), second = next_of(&first, FULL);
 
+        if (!IS(kind, TCP))
+            continue;
         second.tcp_options = other;
         check_pair(&first, &second, FALSE);
         first.tcp_options = other;
@@ -139,9 +142,11 @@ static void check_end(const Description *first, const Description *second, const
 
 static void test_push(void)
 {
-    for (guint kind = TCP4; kind <= TCP6; kind++) {
+    for (guint kind = 0; kind < N_KINDS; kind++) {
         Description first = packets_of_kind(kind, FULL), second = next_of(&first, FULL), third;
 
+        if (!IS(kind, TCP))
+            continue;
         second.flags |= TH_PUSH;
         check_pair(&first, &second, TRUE);
         third = next_of(&second, FULL);
@@ -164,10 +169,12 @@ static void test_shorter_is_last(void)
 /* With "do not fragment" all may have the same ID, but not some. */
 static void test_ids(void)
 {
-    for (guint kind = TCP4; kind <= UDP4; kind += UDP4 - TCP4) {
+    for (guint kind = 0; kind < N_KINDS; kind++) {
         Description first = packets_of_kind(kind, FULL), second = next_of(&first, FULL), third;
         g_auto(Recorder) recorder = {0};
 
+        if (!IS(kind, IPV4))
+            continue;
         second.id = first.id;
         check_pair(&first, &second, TRUE);
         third = next_of(&second, FULL);
@@ -197,7 +204,7 @@ static void test_tunnels(void)
 
             first.destination_port = ports[i];
             second = next_of(&first, FULL);
-            check_pair(&first, &second, kind == TCP4 || kind == TCP6);
+            check_pair(&first, &second, IS(kind, TCP));
             first.destination_port = second.destination_port = ports[i] + 1;
             check_pair(&first, &second, TRUE);
             first.source_port = second.source_port = ports[i];
@@ -211,7 +218,7 @@ static void test_kinds(void)
     for (guint kinds = 0; kinds <= ANY_KIND; kinds++) {
         for (guint kind = 0; kind < N_KINDS; kind++) {
             Description first = packets_of_kind(kind, FULL), second = next_of(&first, FULL);
-            gboolean is_tcp = kind == TCP4 || kind == TCP6;
+            gboolean is_tcp = IS(kind, TCP);
             g_auto(Recorder) recorder = {0};
 
             recorder_init(&recorder, kinds);
@@ -230,7 +237,7 @@ static void test_wrong_bytes(void)
 {
     static const struct {
         guint kinds;
-        gsize at; /* from the transport header if `in_transport` */
+        gsize at; /* from the transport header if `in_transport`, else from that of IP */
         gboolean in_transport;
         guint8 change;
     } cases[] = {
@@ -249,17 +256,18 @@ static void test_wrong_bytes(void)
         for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
             Description first = packets_of_kind(kind, FULL), second = next_of(&first, FULL);
             g_autoptr(GBytes) right = packets_build(&second), wrong = NULL;
-            gsize at = cases[i].at + (cases[i].in_transport ? packets_transport(&first) : 0), len;
+            gsize at = cases[i].in_transport ? packets_transport(&first) : packets_link(&first),
+                  len;
             guint8 *bytes = g_memdup2(g_bytes_get_data(right, &len), g_bytes_get_size(right));
             g_auto(Recorder) recorder = {0};
 
-            bytes[at] ^= cases[i].change;
+            bytes[at + cases[i].at] ^= cases[i].change;
             wrong = g_bytes_new_take(bytes, len);
-            if ((cases[i].kinds & 1 << kind) == 0)
+            if (!IS(kind, cases[i].kinds))
                 continue;
             recorder_init(&recorder, ANY_KIND);
             recorder_add(&recorder, &first);
-            recorder_add_bytes(&recorder, bytes, len);
+            recorder_add_bytes(&recorder, first.is_frame, bytes, len);
             culvert_coalescer_flush(&recorder.c);
             g_assert_cmpuint(recorder.written->len, ==, 2);
             packets_assert_equal(recorder_written(&recorder, i == 3 ? 0 : 1)->packet, wrong);
@@ -268,7 +276,7 @@ static void test_wrong_bytes(void)
     }
 }
 
-/* A packet with a byte more or less than it says. */
+/* A packet with a byte more or less than it says. In a frame one more is padding. */
 static void test_wrong_length(void)
 {
     for (guint kind = 0; kind < N_KINDS; kind++) {
@@ -285,7 +293,7 @@ static void test_wrong_length(void)
             wrong = g_bytes_new(bytes, len);
             recorder_init(&recorder, ANY_KIND);
             recorder_add(&recorder, &first);
-            recorder_add_bytes(&recorder, bytes, len);
+            recorder_add_bytes(&recorder, first.is_frame, bytes, len);
             culvert_coalescer_flush(&recorder.c);
             g_assert_cmpuint(recorder.written->len, ==, 2);
             written_assert_unchanged(recorder_written(&recorder, 0), &first);
@@ -306,10 +314,10 @@ static void test_transport_checksum_is_not_verified(void)
             g_memdup2(g_bytes_get_data(right, &len), g_bytes_get_size(right));
         g_auto(Recorder) recorder = {0};
 
-        bytes[packets_transport(&first) + (kind == UDP4 || kind == UDP6 ? 6 : 16)] ^= 1;
+        bytes[packets_transport(&first) + (IS(kind, UDP) ? 6 : 16)] ^= 1;
         recorder_init(&recorder, ANY_KIND);
         recorder_add(&recorder, &first);
-        recorder_add_bytes(&recorder, bytes, len);
+        recorder_add_bytes(&recorder, first.is_frame, bytes, len);
         culvert_coalescer_flush(&recorder.c);
         whole.size = 2 * FULL;
         g_assert_cmpuint(recorder.written->len, ==, 1);
@@ -326,7 +334,7 @@ static void test_limits(void)
     for (guint kind = 0; kind < N_KINDS; kind++) {
         for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
             Description d = packets_of_kind(kind, sizes[i]), whole = d;
-            gsize room = (65535 - packets_headers(&d)) / sizes[i];
+            gsize room = (65535 + packets_link(&d) - packets_headers(&d)) / sizes[i];
             g_auto(Recorder) recorder = {0};
 
             recorder_init(&recorder, ANY_KIND);
@@ -411,6 +419,66 @@ static void test_fragments(void)
     }
 }
 
+/* ---- Frames --------------------------------------------------------------------------------- */
+
+/* With padding, a packet is written by itself and whole, but where it belongs in its flow; others
+ * between these addresses stay open. */
+static void test_padding(void)
+{
+    for (guint kind = N_IP_KINDS; kind < N_KINDS; kind++) {
+        Description first = packets_of_kind(kind, 3), other = first, second, whole = first;
+        g_auto(Recorder) recorder = {0};
+
+        other.source_port++;
+        second = next_of(&first, 1);
+        second.padding = 6;
+        recorder_init(&recorder, ANY_KIND);
+        recorder_add(&recorder, &other);
+        recorder_add(&recorder, &first);
+        recorder_add(&recorder, &second);
+        g_assert_cmpuint(recorder.written->len, ==, 2);
+        written_assert_unchanged(recorder_written(&recorder, 0), &first);
+        written_assert_unchanged(recorder_written(&recorder, 1), &second);
+        whole = other;
+        other = next_of(&other, 3);
+        recorder_add(&recorder, &other);
+        culvert_coalescer_flush(&recorder.c);
+        whole.size = 6;
+        g_assert_cmpuint(recorder.written->len, ==, 3);
+        written_assert_whole(recorder_written(&recorder, 2), &whole, 3, 2);
+    }
+}
+
+/* What carries no IP is written at once, and nothing else is. */
+static void test_not_ip(void)
+{
+    static const guint16 types[] = {0x0806, 0x0026, 0x0800, 0x86dd, 0x8100, 0x88a8, 0x88cc, 0};
+
+    for (guint i = 0; i < G_N_ELEMENTS(types); i++) {
+        for (gsize len = 0; len < 64; len++) {
+            Description first = packets_of_kind(TCP4 + N_IP_KINDS, FULL), whole = first;
+            Description second = next_of(&first, FULL);
+            guint8 frame[64];
+            g_autoptr(GBytes) bytes = NULL;
+            g_auto(Recorder) recorder = {0};
+
+            memset(frame, 0x81, sizeof frame);
+            frame[12] = (guint8) (types[i] >> 8);
+            frame[13] = (guint8) types[i];
+            bytes = g_bytes_new(frame, len);
+            recorder_init(&recorder, ANY_KIND);
+            recorder_add(&recorder, &first);
+            recorder_add_bytes(&recorder, TRUE, frame, len);
+            g_assert_cmpuint(recorder.written->len, ==, 1);
+            packets_assert_equal(recorder_written(&recorder, 0)->packet, bytes);
+            recorder_add(&recorder, &second);
+            culvert_coalescer_flush(&recorder.c);
+            whole.size = 2 * FULL;
+            written_assert_whole(recorder_written(&recorder, 1), &whole, FULL, 2);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -430,5 +498,7 @@ int main(int argc, char **argv)
     ADD("limits", test_limits);
     ADD("flows", test_flows);
     ADD("fragments", test_fragments);
+    ADD("padding", test_padding);
+    ADD("not-ip", test_not_ip);
     return g_test_run();
 }

@@ -65,7 +65,15 @@ static GBytes *take(CulvertSegmenter *s, const guint8 *packet, gsize len)
     return bytes;
 }
 
-static void check_segments_as(const Description *d, guint16 gso_size, struct virtio_net_hdr vnet)
+static gboolean begin(CulvertSegmenter *s, const Description *d, const struct virtio_net_hdr *vnet,
+                      guint8 *packet, gsize len)
+{
+    if (d->is_frame)
+        return culvert_segmenter_begin_frame(s, vnet, packet, len);
+    return culvert_segmenter_begin(s, vnet, packet, len);
+}
+
+static void check_segments_of(const Description *d, guint16 gso_size, struct virtio_net_hdr vnet)
 {
     gsize len;
     g_autofree guint8 *packet = packets_without_checksum(d, &len);
@@ -74,7 +82,7 @@ static void check_segments_as(const Description *d, guint16 gso_size, struct vir
     guint8 *none;
 
     memset(&s, 0xa5, sizeof s); /* begin() relies on nothing */
-    g_assert_true(culvert_segmenter_begin(&s, &vnet, packet, len));
+    g_assert_true(begin(&s, d, &vnet, packet, len));
     for (guint k = 0; k < count; k++) {
         g_autoptr(GBytes) want = expected_segment(d, gso_size, k);
         g_autoptr(GBytes) got = NULL;
@@ -86,6 +94,20 @@ static void check_segments_as(const Description *d, guint16 gso_size, struct vir
     g_assert_cmpuint(culvert_segmenter_count(&s), ==, 0);
     g_assert_cmpuint(culvert_segmenter_next(&s, &none), ==, 0);
     g_assert_cmpuint(culvert_segmenter_next(&s, &none), ==, 0);
+}
+
+/* The packet, and the frames with it, of which the header speaks as a TAP device's would. */
+static void check_segments_as(const Description *d, guint16 gso_size, struct virtio_net_hdr vnet)
+{
+    check_segments_of(d, gso_size, vnet);
+    for (guint8 n_tags = 0; n_tags <= 2; n_tags++) {
+        Description frame = packets_as_frame(*d, n_tags);
+        struct virtio_net_hdr in_frame = vnet;
+
+        in_frame.hdr_len = (guint16) (vnet.hdr_len + packets_link(&frame));
+        in_frame.csum_start = (guint16) (vnet.csum_start + packets_link(&frame));
+        check_segments_of(&frame, gso_size, in_frame);
+    }
 }
 
 static void check_segments(const Description *d, guint16 gso_size)
@@ -197,7 +219,7 @@ static void test_zero_checksum(void)
     }
 }
 
-static void check_plain(const Description *d, gboolean needs_checksum)
+static void check_plain_of(const Description *d, gboolean needs_checksum)
 {
     struct virtio_net_hdr vnet = packets_gso_header(d, 0);
     g_autoptr(GBytes) want = packets_build(d), got = NULL;
@@ -210,11 +232,21 @@ static void check_plain(const Description *d, gboolean needs_checksum)
         vnet.flags = 0;
         memcpy(packet, g_bytes_get_data(want, NULL), len);
     }
-    g_assert_true(culvert_segmenter_begin(&s, &vnet, packet, len));
+    g_assert_true(begin(&s, d, &vnet, packet, len));
     g_assert_cmpuint(culvert_segmenter_count(&s), ==, 1);
     got = take(&s, packet, len);
     packets_assert_equal(got, want);
     g_assert_cmpuint(culvert_segmenter_count(&s), ==, 0);
+}
+
+static void check_plain(const Description *d, gboolean needs_checksum)
+{
+    check_plain_of(d, needs_checksum);
+    for (guint8 n_tags = 0; n_tags <= 3; n_tags++) {
+        Description frame = packets_as_frame(*d, n_tags);
+
+        check_plain_of(&frame, needs_checksum);
+    }
 }
 
 static void test_not_gso(void)
@@ -257,7 +289,7 @@ static void test_not_gso_is_not_parsed(void)
 
 /* ---- What does not fit ---------------------------------------------------------------------- */
 
-static void check_dropped_as(const Description *d, struct virtio_net_hdr vnet, gsize len)
+static void check_dropped_of(const Description *d, struct virtio_net_hdr vnet, gsize len)
 {
     gsize whole;
     g_autofree guint8 *packet = packets_without_checksum(d, &whole);
@@ -266,11 +298,21 @@ static void check_dropped_as(const Description *d, struct virtio_net_hdr vnet, g
     CulvertSegmenter s;
 
     g_assert_cmpuint(len, <=, whole);
-    if (culvert_segmenter_begin(&s, &vnet, exact, len))
+    if (begin(&s, d, &vnet, exact, len))
         g_error("not dropped: type %u, size %u, %" G_GSIZE_FORMAT " bytes", vnet.gso_type,
                 vnet.gso_size, len);
     g_assert_cmpuint(culvert_segmenter_count(&s), ==, 0);
     g_assert_cmpuint(culvert_segmenter_next(&s, &segment), ==, 0);
+}
+
+static void check_dropped_as(const Description *d, struct virtio_net_hdr vnet, gsize len)
+{
+    check_dropped_of(d, vnet, len);
+    for (guint8 n_tags = 0; n_tags <= 2; n_tags++) {
+        Description frame = packets_as_frame(*d, n_tags);
+
+        check_dropped_of(&frame, vnet, packets_link(&frame) + len);
+    }
 }
 
 static void check_dropped(const Description *d)
@@ -394,26 +436,98 @@ static void test_checksum_outside(void)
         };
 
         g_assert_cmpint(culvert_segmenter_begin(&s, &vnet, packet, 100), ==, cases[i].fits);
+        g_assert_cmpint(culvert_segmenter_begin_frame(&s, &vnet, packet, 100), ==, cases[i].fits);
     }
 }
 
 /* A segment must be able to say how long it is. */
-static void test_too_long(void)
+static void check_too_long(const Description *small)
 {
-    Description d = packets_as6(packets_tcp4(65536));
-    gsize headers = packets_headers(&d);
+    gsize headers = packets_headers(small);
     g_autofree guint8 *packet = g_malloc0(headers + 65536);
-    Description small = packets_as6(packets_tcp4(0));
-    g_autoptr(GBytes) header = packets_build(&small);
-    struct virtio_net_hdr vnet = packets_gso_header(&d, (guint16) (65535 - headers));
+    g_autoptr(GBytes) header = packets_build(small);
+    struct virtio_net_hdr vnet =
+        packets_gso_header(small, (guint16) (65535 + packets_link(small) - headers));
     CulvertSegmenter s;
 
     memcpy(packet, g_bytes_get_data(header, NULL), headers);
-    g_assert_true(culvert_segmenter_begin(&s, &vnet, packet, headers + 65536));
+    g_assert_true(begin(&s, small, &vnet, packet, headers + 65536));
     vnet.gso_size++;
-    g_assert_false(culvert_segmenter_begin(&s, &vnet, packet, headers + 65536));
+    g_assert_false(begin(&s, small, &vnet, packet, headers + 65536));
     vnet.gso_size = 1;
-    g_assert_false(culvert_segmenter_begin(&s, &vnet, packet, headers + 65536));
+    g_assert_false(begin(&s, small, &vnet, packet, headers + 65536));
+}
+
+static void test_too_long(void)
+{
+    Description packet = packets_as6(packets_tcp4(0)), frame = packets_as_frame(packet, 2);
+
+    check_too_long(&packet);
+    check_too_long(&frame);
+}
+
+/* ---- Frames --------------------------------------------------------------------------------- */
+
+/* The Ethernet header cut anywhere: no frame, or none with a packet in it. */
+static void test_frame_cut(void)
+{
+    for (guint8 n_tags = 0; n_tags <= 2; n_tags++) {
+        Description d = packets_as_frame(packets_tcp4(2000), n_tags);
+        struct virtio_net_hdr vnet = packets_gso_header(&d, 1000);
+
+        for (gsize len = 0; len <= packets_link(&d); len++)
+            check_dropped_of(&d, vnet, len);
+        memset(&vnet, 0, sizeof vnet);
+        for (gsize len = 0; len < 14; len++)
+            check_dropped_of(&d, vnet, len);
+    }
+}
+
+/* Segments of what is not IP, or of the other IP, or behind one tag more. */
+static void test_frame_type(void)
+{
+    for (guint kind = 0; kind < 6; kind++) {
+        Description plain = kind % 2 == 0 ? packets_tcp4(2000) : packets_as6(packets_tcp4(2000));
+        Description d = packets_as_frame(plain, (guint8) (kind / 2));
+        struct virtio_net_hdr vnet = packets_gso_header(&d, 1000);
+        guint right = plain.version == 4 ? 0x0800 : 0x86dd;
+        gsize len;
+        g_autofree guint8 *frame = packets_without_checksum(&d, &len);
+        CulvertSegmenter s;
+
+        for (guint type = 0; type <= 0xffff; type++) {
+            frame[packets_link(&d) - 2] = (guint8) (type >> 8);
+            frame[packets_link(&d) - 1] = (guint8) type;
+            g_assert_cmpint(culvert_segmenter_begin_frame(&s, &vnet, frame, len), ==,
+                            type == right);
+        }
+        d.n_tags = 3;
+        check_dropped_of(&d, packets_gso_header(&d, 1000), packets_headers(&d) + 2000);
+    }
+}
+
+/* All else is passed on: ARP, LLC with a length instead of a type, padding, no payload at all. */
+static void test_frame_is_not_parsed(void)
+{
+    static const guint16 types[] = {0x0806, 0x0026, 0x0800, 0x86dd, 0x8100, 0x88a8, 0x88cc, 0};
+
+    for (guint i = 0; i < G_N_ELEMENTS(types); i++) {
+        for (gsize len = 14; len < 64; len++) {
+            g_autofree guint8 *frame = g_malloc(len), *before = NULL;
+            struct virtio_net_hdr vnet = {0};
+            CulvertSegmenter s;
+            guint8 *segment;
+
+            memset(frame, 0x81, len);
+            frame[12] = (guint8) (types[i] >> 8);
+            frame[13] = (guint8) types[i];
+            before = g_memdup2(frame, len);
+            g_assert_true(culvert_segmenter_begin_frame(&s, &vnet, frame, len));
+            g_assert_cmpuint(culvert_segmenter_next(&s, &segment), ==, len);
+            g_assert_true(segment == frame);
+            g_assert_cmpmem(frame, len, before, len);
+        }
+    }
 }
 
 /* ---- At random ------------------------------------------------------------------------------ */
@@ -438,6 +552,9 @@ static Description any(GRand *rand, guint8 *payload)
         .reserved = (guint8) packets_pick(rand, 16),
         .window = (guint16) g_rand_int(rand),
         .urgent = (guint16) g_rand_int(rand),
+        .station = (guint8) g_rand_int(rand),
+        .next_station = (guint8) g_rand_int(rand),
+        .tags = {(guint16) g_rand_int(rand), (guint16) g_rand_int(rand)},
         .payload = payload,
         .size = packets_pick(rand, packets_pick(rand, 4) == 0 ? 60000 : 4000),
     };
@@ -476,16 +593,34 @@ static void test_random(void)
     }
 }
 
+static gsize garbage_link(GRand *rand, guint8 *frame)
+{
+    static const guint8 tag[] = {0x81, 0, 0x88, 0xa8};
+    gsize at = 12;
+
+    while (at < 12 + 3 * 4 && packets_pick(rand, 3) == 0) {
+        memcpy(frame + at, tag + 2 * packets_pick(rand, 2), 2);
+        at += 4;
+    }
+    return at + 2;
+}
+
 /* Bytes near enough to a packet, more often than not, to get far. */
-static guint8 *garbage(GRand *rand, gsize len)
+static guint8 *garbage(GRand *rand, gsize len, gboolean is_frame)
 {
     static const guint8 next[] = {0, 6, 17, 43, 44, 60};
-    guint8 *packet = g_malloc(len);
+    guint8 *all = g_malloc(len), *packet = all;
 
     for (gsize i = 0; i < len; i++)
         packet[i] = (guint8) g_rand_int(rand);
+    if (is_frame && len > 26) {
+        gsize link = garbage_link(rand, packet);
+
+        packet += link;
+        len -= link;
+    }
     if (len <= 52 || packets_pick(rand, 8) == 0)
-        return packet;
+        return all;
     packet[0] = packets_pick(rand, 2) == 0 ? 0x60 : (guint8) (0x44 + packets_pick(rand, 4));
     packet[6] = packet[0] == 0x60 ? next[packets_pick(rand, 6)] : 0;
     packet[7] = 0;
@@ -494,7 +629,11 @@ static guint8 *garbage(GRand *rand, gsize len)
     packet[40] = next[packets_pick(rand, 6)];
     packet[41] = (guint8) packets_pick(rand, 8);
     packet[52] = (guint8) (packets_pick(rand, 16) << 4);
-    return packet;
+    if (is_frame) {
+        packet[-2] = packet[0] == 0x60 ? 0x86 : 0x08;
+        packet[-1] = packet[0] == 0x60 ? 0xdd : 0x00;
+    }
+    return all;
 }
 
 static struct virtio_net_hdr garbage_header(GRand *rand)
@@ -513,20 +652,21 @@ static struct virtio_net_hdr garbage_header(GRand *rand)
 }
 
 /* Whatever the two say, nothing is read or written outside, and as many come out as announced. */
-static void test_garbage(void)
+static void check_garbage(gboolean is_frame)
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed(1213);
+    const Description kind = {.is_frame = is_frame};
     guint taken = 0;
 
     for (guint round = 0; round < 200000; round++) {
         gsize len = packets_pick(rand, 200), total = 0, n;
-        g_autofree guint8 *packet = garbage(rand, len);
+        g_autofree guint8 *packet = garbage(rand, len, is_frame);
         struct virtio_net_hdr vnet = garbage_header(rand);
         CulvertSegmenter s;
         guint8 *segment;
         guint count;
 
-        if (!culvert_segmenter_begin(&s, &vnet, packet, len))
+        if (!begin(&s, &kind, &vnet, packet, len))
             continue;
         count = culvert_segmenter_count(&s);
         for (; (n = culvert_segmenter_next(&s, &segment)) > 0; count--) {
@@ -538,6 +678,12 @@ static void test_garbage(void)
         g_assert_cmpuint(total, >=, len);
     }
     g_assert_cmpuint(taken, >, 10000);
+}
+
+static void test_garbage(void)
+{
+    check_garbage(FALSE);
+    check_garbage(TRUE);
 }
 
 int main(int argc, char **argv)
@@ -557,6 +703,9 @@ int main(int argc, char **argv)
     ADD("dropped/cut", test_cut);
     ADD("dropped/checksum-outside", test_checksum_outside);
     ADD("dropped/too-long", test_too_long);
+    ADD("frame/cut", test_frame_cut);
+    ADD("frame/type", test_frame_type);
+    ADD("frame/is-not-parsed", test_frame_is_not_parsed);
     ADD("random", test_random);
     ADD("garbage", test_garbage);
     return g_test_run();
