@@ -24,8 +24,7 @@
 
 typedef struct {
     guint8 *packet; /* its IP header */
-    gsize len;      /* without padding */
-    gsize padding;
+    gsize len;
     guint32 hash;
     guint16 link;      /* bytes of the frame before the IP header */
     guint16 transport; /* 0: it has no flow */
@@ -118,16 +117,15 @@ static gboolean parse_udp(const CulvertCoalescer *c, Parsed *p, guint16 transpor
     return TRUE;
 }
 
-/* p->packet, len and link are set. */
-static void parse(const CulvertCoalescer *c, Parsed *p)
+static void parse(const CulvertCoalescer *c, Parsed *p, guint8 *packet, gsize len)
 {
-    const guint8 *packet = p->packet;
-    gsize len = p->len;
     guint8 protocol = 0;
     guint16 transport = len > 0 && packet[0] >> 4 == 4 ? find_transport4(packet, len, &protocol)
                         : len > 0                      ? find_transport6(packet, len, &protocol)
                                                        : 0;
 
+    p->packet = packet;
+    p->len = len;
     p->transport = 0;
     p->may_merge = FALSE;
     p->is_tcp = protocol == IPPROTO_TCP;
@@ -381,40 +379,44 @@ void culvert_coalescer_init(CulvertCoalescer *c, CulvertCoalesceKinds kinds, Cul
     }
 }
 
-static void add(CulvertCoalescer *c, const Parsed *p)
+/* An IP packet, `link` bytes of a frame before it and `padding` behind. */
+static void add(CulvertCoalescer *c, guint8 *packet, gsize len, gsize link, gsize padding)
 {
-    guint place = find_item(c, p);
+    Parsed p;
+    guint place;
 
+    parse(c, &p, packet, len);
+    p.link = (guint16) link;
+    if (p.transport == 0) {
+        close_between(c, packet, len);
+        write_alone(c, packet - link, link + len + padding);
+        return;
+    }
+    if (padding > 0)
+        p.may_merge = FALSE;
+    place = find_item(c, &p);
     if (place < c->n_open) {
         CulvertCoalesceItem *item = &c->items[c->open[place]];
 
-        if (is_next(item, p)) {
-            if (append(item, p))
+        if (is_next(item, &p)) {
+            if (append(item, &p))
                 close_item(c, place);
             return;
         }
         close_item(c, place);
     }
-    if (p->may_merge && !has_push(p))
-        open_item(c, p);
+    if (p.may_merge && !has_push(&p))
+        open_item(c, &p);
     else
-        write_alone(c, p->packet - p->link, p->link + p->len + p->padding);
+        write_alone(c, packet - link, link + len + padding);
 }
 
 void culvert_coalescer_add(CulvertCoalescer *c, guint8 *packet, gsize len)
 {
-    Parsed p = {.packet = packet, .len = len};
-
-    parse(c, &p);
-    if (p.transport != 0) {
-        add(c, &p);
-        return;
-    }
-    close_between(c, packet, len);
-    write_alone(c, packet, len);
+    add(c, packet, len, 0, 0);
 }
 
-/* How much of the frame behind its IP header is not of the packet, if that says so. */
+/* How much behind the IP header is not of the packet, if that says so. */
 static gsize find_padding(const guint8 *packet, gsize len)
 {
     gsize said = len;
@@ -428,22 +430,14 @@ static gsize find_padding(const guint8 *packet, gsize len)
 
 void culvert_coalescer_add_frame(CulvertCoalescer *c, guint8 *frame, gsize len)
 {
-    gsize link = culvert_ethernet_find_ip(frame, len);
-    Parsed p = {.packet = frame + link, .len = len - link, .link = (guint16) link};
+    gsize link = culvert_ethernet_find_ip(frame, len), padding;
 
-    if (link > 0) {
-        p.padding = find_padding(p.packet, p.len);
-        p.len -= p.padding;
-        parse(c, &p);
-        if (p.padding > 0)
-            p.may_merge = FALSE;
-        if (p.transport != 0) {
-            add(c, &p);
-            return;
-        }
-        close_between(c, p.packet, p.len);
+    if (link == 0) {
+        write_alone(c, frame, len);
+        return;
     }
-    write_alone(c, frame, len);
+    padding = find_padding(frame + link, len - link);
+    add(c, frame + link, len - link - padding, link, padding);
 }
 
 void culvert_coalescer_flush(CulvertCoalescer *c)
