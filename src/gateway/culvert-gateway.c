@@ -125,8 +125,11 @@ static void on_link(const CulvertLinkState *state, gpointer data)
 
 static gboolean create_device(CulvertGateway *self, GError **error)
 {
-    g_autoptr(CulvertTun) tun = culvert_tunnel_open_device(self->tunnel, self->name, error);
+    CulvertTunOptions options = CULVERT_TUN_OPTIONS_INIT;
+    g_autoptr(CulvertTun) tun = NULL;
 
+    options.name = self->name;
+    tun = culvert_tunnel_open_device(self->tunnel, &options, error);
     if (!tun || !culvert_tun_set_mtu(tun, DEFAULT_MTU, error))
         return FALSE;
     self->link = culvert_link_watch(tun, on_link, self, error);

@@ -138,8 +138,11 @@ static void log_configuration(CulvertConnection *self)
 /* An Ethernet device (device-type tap) will be opened here, too. */
 static gboolean open_device(CulvertConnection *self, GError **error)
 {
-    g_autoptr(CulvertTun) tun = culvert_tunnel_open_device(self->tunnel, self->ifname, error);
+    CulvertTunOptions options = CULVERT_TUN_OPTIONS_INIT;
+    g_autoptr(CulvertTun) tun = NULL;
 
+    options.name = self->ifname;
+    tun = culvert_tunnel_open_device(self->tunnel, &options, error);
     if (!tun)
         return FALSE;
     if (!culvert_tun_set_mtu(tun, self->mtu, error))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * culvert-tun.c: opening, naming, reading and writing a TUN device. Raw system calls: GIO has no
- * word for the device's ioctls, and its streams would copy each packet once more.
+ * culvert-tun.c: opening, naming, reading and writing a TUN or TAP device. Raw system calls: GIO
+ * has no word for the device's ioctls, and its streams would copy each packet once more.
  */
 #include "config.h"
 
@@ -12,6 +12,7 @@
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
 #include <linux/if.h>
+#include <linux/if_arp.h>
 #include <linux/if_tun.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "sandbox/culvert-netns.h"
+#include "tun-owner.h"
 #include "tun-steering.h"
 
 #define TUN_DEVICE   "/dev/net/tun"
@@ -38,6 +40,7 @@
 struct _CulvertTun {
     int fds[CULVERT_TUN_QUEUES_MAX];
     guint n_queues;
+    gboolean is_tap;
     int control; /* any socket of the interface's namespace: carries its ioctls */
     CulvertTunOffload offload;
     int ifindex;
@@ -73,21 +76,35 @@ static int open_driver(GError **error)
     return fd;
 }
 
-static void set_create_error(GError **error, const char *name, int errsv)
+static void set_create_error(GError **error, const CulvertTunOptions *options, const char *reason,
+                             int errsv)
 {
-    const char *reason = open_hint(errsv);
+    const char *name = options->name ? options->name : DEFAULT_NAME;
 
-    if (errsv == EBUSY)
-        reason = _("another program uses a device of this name; choose another name");
-    else if (errsv == EINVAL)
-        reason = _("a network interface of this name exists and is not a TUN device, or the name "
-                   "is not valid; choose another name");
     g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errsv),
-                _("Cannot create the TUN device “%s”: %s"), name, reason);
+                options->tap ? _("Cannot create the TAP device “%s”: %s")
+                             : _("Cannot create the TUN device “%s”: %s"),
+                name, reason);
+}
+
+static const char *create_hint(int errsv)
+{
+    switch (errsv) {
+    case EBUSY:
+        return _("another program uses a device of this name; choose another name");
+    case EINVAL:
+        return _("a network interface of this name exists and is of another kind, or the name is "
+                 "not valid; choose another name");
+    case ENAMETOOLONG:
+        return _("the name is too long; choose one of at most 15 bytes");
+    default:
+        return open_hint(errsv);
+    }
 }
 
 /* The first queue creates the interface, the others join it by its name. */
-static gboolean add_queue(CulvertTun *tun, struct ifreq *request, const char *name, GError **error)
+static gboolean add_queue(CulvertTun *tun, struct ifreq *request, const CulvertTunOptions *options,
+                          GError **error)
 {
     int fd = open_driver(error);
 
@@ -96,33 +113,60 @@ static gboolean add_queue(CulvertTun *tun, struct ifreq *request, const char *na
     tun->fds[tun->n_queues++] = fd;
     if (ioctl(fd, TUNSETIFF, request) == 0)
         return TRUE;
-    set_create_error(error, name, errno);
+    set_create_error(error, options, create_hint(errno), errno);
     return FALSE;
 }
 
-static gboolean create_interface(CulvertTun *tun, const char *name, guint n_queues, GError **error)
+/* At once, lest somebody else joins it. */
+static gboolean own(CulvertTun *tun, const CulvertTunOptions *options, GError **error)
 {
-    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+    if (culvert_tun_own(tun->fds[0], options->owner, options->group))
+        return TRUE;
+    set_create_error(error, options,
+                     errno == EINVAL ? _("there is no such user or group to give it to")
+                                     : g_strerror(errno),
+                     errno);
+    return FALSE;
+}
+
+static gboolean create_interface(CulvertTun *tun, const CulvertTunOptions *options, GError **error)
+{
+    const char *name = options->name ? options->name : DEFAULT_NAME;
+    struct ifreq request = {.ifr_flags = IFF_NO_PI};
 
     if (strlen(name) >= IFNAMSIZ) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                    _("Cannot create the TUN device “%s”: the name is longer than %d bytes"), name,
-                    IFNAMSIZ - 1);
+        set_create_error(error, options, create_hint(ENAMETOOLONG), EINVAL);
         return FALSE;
     }
+    request.ifr_flags |= options->tap ? IFF_TAP : IFF_TUN;
     if (tun->offload.headers)
         request.ifr_flags |= IFF_VNET_HDR;
-    /* A device with many queues takes further ones from anybody: this one has to be new. */
-    if (n_queues > 1)
+    /* A device with many queues takes further ones: this one has to be new. */
+    if (options->n_queues > 1)
         request.ifr_flags |= (short) (IFF_MULTI_QUEUE | IFF_TUN_EXCL);
     g_strlcpy(request.ifr_name, name, sizeof request.ifr_name);
-    while (tun->n_queues < n_queues) {
-        if (!add_queue(tun, &request, name, error))
+    if (!add_queue(tun, &request, options, error) || !own(tun, options, error))
+        return FALSE;
+    request.ifr_flags &= (short) ~IFF_TUN_EXCL;
+    while (tun->n_queues < options->n_queues) {
+        if (!add_queue(tun, &request, options, error))
             return FALSE;
-        request.ifr_flags &= (short) ~IFF_TUN_EXCL;
     }
     memcpy(tun->name, request.ifr_name, sizeof tun->name);
     return TRUE;
+}
+
+/* Between its creation and its owner anybody could join it. */
+static gboolean check_owner(CulvertTun *tun, const CulvertTunOptions *options, GError **error)
+{
+    if (options->n_queues == 1 ||
+        culvert_tun_is_own(tun->ifindex, tun->n_queues, options->owner, options->group))
+        return TRUE;
+    set_create_error(error, options,
+                     _("another program joined it at once; look who runs a program that waits for "
+                       "this, and try again"),
+                     EBUSY);
+    return FALSE;
 }
 
 /* Asks for all, and then for less. What the kernel does not know it refuses as a whole. */
@@ -165,7 +209,7 @@ static gboolean find_ifindex(CulvertTun *tun, GError **error)
 /* Without order within flows many queues would do harm. */
 static void steer(CulvertTun *tun)
 {
-    if (tun->n_queues == 1 || culvert_tun_steer(tun->fds[0]))
+    if (tun->n_queues == 1 || culvert_tun_steer(tun->fds[0], tun->is_tap))
         return;
     g_info("Using one queue of “%s”, as the kernel cannot be told which packets to put where: %s",
            tun->name, g_strerror(errno));
@@ -183,17 +227,37 @@ static void set_queue_length(CulvertTun *tun)
         g_info("Cannot make the queue of “%s” longer: %s", tun->name, g_strerror(errno));
 }
 
-CulvertTun *culvert_tun_open(const char *name, guint n_queues, gboolean offload, GError **error)
+static gboolean set_mac(CulvertTun *tun, const CulvertTunOptions *options, GError **error)
+{
+    static const guint8 none[CULVERT_TUN_MAC_SIZE];
+    struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+
+    if (!tun->is_tap || memcmp(options->mac, none, sizeof none) == 0)
+        return TRUE;
+    memcpy(request.ifr_name, tun->name, sizeof request.ifr_name);
+    memcpy(request.ifr_hwaddr.sa_data, options->mac, sizeof options->mac);
+    if (ioctl(tun->control, SIOCSIFHWADDR, &request) == 0)
+        return TRUE;
+    set_create_error(error, options,
+                     errno == EADDRNOTAVAIL ? _("its MAC address is not that of one station")
+                                            : g_strerror(errno),
+                     errno);
+    return FALSE;
+}
+
+CulvertTun *culvert_tun_open(const CulvertTunOptions *options, GError **error)
 {
     g_autoptr(CulvertTun) tun = NULL;
 
-    g_return_val_if_fail(n_queues >= 1 && n_queues <= CULVERT_TUN_QUEUES_MAX, NULL);
+    g_return_val_if_fail(options->n_queues >= 1 && options->n_queues <= CULVERT_TUN_QUEUES_MAX,
+                         NULL);
 
     tun = g_new0(CulvertTun, 1);
     tun->control = -1;
-    tun->offload.headers = offload;
-    if (!create_interface(tun, name ? name : DEFAULT_NAME, n_queues, error) ||
-        !find_ifindex(tun, error))
+    tun->is_tap = options->tap;
+    tun->offload.headers = options->offload;
+    if (!create_interface(tun, options, error) || !find_ifindex(tun, error) ||
+        !check_owner(tun, options, error) || !set_mac(tun, options, error))
         return NULL;
     set_offload(tun);
     steer(tun);
@@ -259,6 +323,11 @@ gboolean culvert_tun_follow(CulvertTun *tun)
     close(tun->control);
     tun->control = control;
     return look_up(tun);
+}
+
+gboolean culvert_tun_is_tap(const CulvertTun *tun)
+{
+    return tun->is_tap;
 }
 
 guint culvert_tun_get_n_queues(const CulvertTun *tun)

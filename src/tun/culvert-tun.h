@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * culvert-tun.h: the TUN device: a network interface whose packets this program reads and writes
- * (Documentation/networking/tuntap.rst of Linux).
+ * culvert-tun.h: the TUN or TAP device: a network interface whose IP packets, or Ethernet frames,
+ * this program reads and writes (Documentation/networking/tuntap.rst of Linux).
  *
  * The device exists as long as the CulvertTun does: the kernel removes it with the descriptor,
  * also when the process is killed.
@@ -28,17 +28,42 @@ typedef struct {
     gboolean udp;     /* many UDP datagrams as one (Linux 6.2) */
 } CulvertTunOffload;
 
-/* The largest packet a device can hand over. */
+/* The largest IP packet a device can hand over. In a frame, up to ETHERNET_LINK_SIZE_MAX bytes of
+ * culvert-ethernet.h are before it. */
 #define CULVERT_TUN_MAX_PACKET 65535
 
-/* culvert_tun_open: creates the device. `name` is an interface name of at most 15 bytes, may
- * contain one "%d" for the first free number, and is "culvert%d" if NULL. `n_queues`, 1 to
- * CULVERT_TUN_QUEUES_MAX: how many threads can read at once; what is sent from one address to
- * another is always in the same queue. There may be fewer than asked for. `offload` FALSE: as if
- * the kernel had no offload. The device is down, without addresses, non-blocking and without packet
+#define CULVERT_TUN_MAC_SIZE 6
+
+/* What a device should be. */
+typedef struct {
+    const char
+        *name;      /* at most 15 bytes, with one "%d" for the first free number; NULL: culvert%d */
+    guint n_queues; /* 1 to CULVERT_TUN_QUEUES_MAX: how many threads can read at once */
+    gboolean offload; /* FALSE: as if the kernel had no offload */
+    gboolean tap;     /* Ethernet frames instead of IP packets */
+    /* Who may join a device of many queues without being root, and thereby do anything to it and
+     * to its traffic; -1: nobody. With both given, the user, while in the group (tun_not_capable of
+     * Linux). A device of one queue nobody can join, but `ip tuntap` shows these of it, too. */
+    uid_t owner;
+    gid_t group;
+    guint8 mac[CULVERT_TUN_MAC_SIZE]; /* of a TAP device; all zero: a random one */
+} CulvertTunOptions;
+
+/* A TUN device of one queue that is root's. */
+#define CULVERT_TUN_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        .n_queues = 1, .offload = TRUE, .owner = (uid_t) -1, .group = (gid_t) -1                   \
+    }
+
+/* culvert_tun_open: creates the device. What is sent from one address to another is always in the
+ * same queue: by the IP addresses, of a frame without IP by those of Ethernet. There may be fewer
+ * queues than asked for. The device is down, without addresses, non-blocking and without packet
  * information (IFF_NO_PI). An error says which name was tried, why it failed and what to do; domain
  * G_IO_ERROR. Needs CAP_NET_ADMIN. */
-CulvertTun *culvert_tun_open(const char *name, guint n_queues, gboolean offload, GError **error);
+CulvertTun *culvert_tun_open(const CulvertTunOptions *options, GError **error);
+
+/* culvert_tun_is_tap: whether it carries Ethernet frames. */
+gboolean culvert_tun_is_tap(const CulvertTun *tun);
 
 /* culvert_tun_free: closes and thereby removes the device. */
 void culvert_tun_free(CulvertTun *tun);
@@ -78,9 +103,10 @@ gboolean culvert_tun_set_mtu(CulvertTun *tun, guint mtu, GError **error);
 guint culvert_tun_get_mtu(CulvertTun *tun);
 
 /* culvert_tun_read: one packet from a queue, without waiting, to `buffer`, which should hold
- * CULVERT_TUN_MAX_PACKET bytes. `vnet` says what is left to do before it can be sent (see
- * culvert-segment.h); zero without offload. Returns the packet's length, 0 if there is none, -1
- * (errno set) if the device is gone. One thread a queue at a time. */
+ * CULVERT_TUN_MAX_PACKET bytes; of a TAP device one frame, all VLAN tags in their place. `vnet`
+ * says what is left to do before it can be sent (see culvert-segment.h); zero without offload.
+ * Returns the packet's length, 0 if there is none, -1 (errno set) if the device is gone. One thread
+ * a queue at a time. */
 gssize culvert_tun_read(CulvertTun *tun, guint queue, struct virtio_net_hdr *vnet, guint8 *buffer,
                         gsize size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tun-steering.c: a program for the kernel (eBPF, bpf(2)) that hashes a packet's addresses. In
- * instructions: a compiler and a library would be much for so few of them.
+ * tun-steering.c: a program for the kernel (eBPF, bpf(2)) that hashes a packet's addresses, also in
+ * a frame. In instructions: a compiler and a library would be much for so few of them.
  */
 #include "tun-steering.h"
 
@@ -13,16 +13,28 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Register 6 has the packet, 7 the hash. A load of packet data goes to register 0; beyond the
- * packet's end it ends the program with 0 (Linux, Documentation/bpf/classic_vs_extended.rst). */
+/* Register 6 has the packet, 7 the hash, 8 where the IP header of a frame is. A load of packet data
+ * goes to register 0; beyond the packet's end it ends the program with 0 (Linux,
+ * Documentation/bpf/classic_vs_extended.rst). */
 #define PACKET 6
 #define HASH   7
+#define IP     8
 
 #define INSN (struct bpf_insn)
 #define LOAD(size, offset)                                                                         \
     INSN                                                                                           \
     {                                                                                              \
         .code = BPF_LD | BPF_ABS | (size), .imm = (offset)                                         \
+    }
+#define LOAD_BEHIND(base, size, offset)                                                            \
+    INSN                                                                                           \
+    {                                                                                              \
+        .code = BPF_LD | BPF_IND | (size), .src_reg = (base), .imm = (offset)                      \
+    }
+#define ADD(to, value)                                                                             \
+    INSN                                                                                           \
+    {                                                                                              \
+        .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = (to), .imm = (value)                       \
     }
 #define MOVE(to, from)                                                                             \
     INSN                                                                                           \
@@ -90,15 +102,53 @@ static const struct bpf_insn by_addresses[] = {
     END,
 };
 
-/* Kept, if it was loaded beforehand; else -1. Written before there is a second thread. */
-static int prepared_fd = -1;
+/* The same behind the IP header's place. */
+#define MIX_IP(offset) LOAD_BEHIND(IP, BPF_W, offset), XOR(HASH, 0), MULTIPLY(HASH, 16777619)
 
-static int load_program(void)
+/* Past a VLAN tag, if register 0 has the type of one (IEEE 802.1Q, 802.1ad), to the type that it
+ * stands before; five instructions. One that the kernel has beside the frame is not seen here. */
+#define PASS_TAG                                                                                   \
+    IF_0_IS(0x8100, 2), IF_0_IS(0x88a8, 1), SKIP(2), ADD(IP, 4), LOAD_BEHIND(IP, BPF_H, -2)
+
+static const struct bpf_insn by_addresses_in_frame[] = {
+    MOVE(PACKET, 1),
+    SET(HASH, (int32_t) 2166136261u),
+    SET(IP, 14),
+    LOAD(BPF_H, 12), /* the EtherType */
+    PASS_TAG,
+    PASS_TAG,
+    IF_0_IS(0x0800, 11), /* to IPv4 */
+    IF_0_IS(0x86dd, 17), /* to IPv6 */
+    MIX(0),              /* the MAC addresses: three words */
+    MIX(4),
+    MIX(8),
+    SKIP(31),   /* to the end */
+    MIX_IP(12), /* IPv4 */
+    MIX_IP(16),
+    SKIP(24),  /* to the end */
+    MIX_IP(8), /* IPv6 */
+    MIX_IP(12),
+    MIX_IP(16),
+    MIX_IP(20),
+    MIX_IP(24),
+    MIX_IP(28),
+    MIX_IP(32),
+    MIX_IP(36),
+    MOVE(0, HASH),
+    SHIFT(0, 16),
+    END,
+};
+
+/* Kept, for packets and for frames, if they were loaded beforehand; else -1. Written before there
+ * is a second thread. */
+static int prepared_fds[] = {-1, -1};
+
+static int load_program(gboolean is_tap)
 {
     union bpf_attr program = {
         .prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
-        .insn_cnt = G_N_ELEMENTS(by_addresses),
-        .insns = (uintptr_t) by_addresses,
+        .insn_cnt = is_tap ? G_N_ELEMENTS(by_addresses_in_frame) : G_N_ELEMENTS(by_addresses),
+        .insns = (uintptr_t) (is_tap ? by_addresses_in_frame : by_addresses),
         .license = (uintptr_t) "LGPL-2.1-or-later",
     };
 
@@ -107,13 +157,16 @@ static int load_program(void)
 
 void culvert_tun_prepare_steering(void)
 {
-    if (prepared_fd < 0)
-        prepared_fd = load_program();
+    for (guint i = 0; i < G_N_ELEMENTS(prepared_fds); i++) {
+        if (prepared_fds[i] < 0)
+            prepared_fds[i] = load_program(i == 1);
+    }
 }
 
-gboolean culvert_tun_steer(int fd)
+gboolean culvert_tun_steer(int fd, gboolean is_tap)
 {
-    int program_fd = prepared_fd >= 0 ? prepared_fd : load_program();
+    int prepared_fd = prepared_fds[is_tap ? 1 : 0];
+    int program_fd = prepared_fd >= 0 ? prepared_fd : load_program(is_tap);
     gboolean steered;
     int errsv;
 

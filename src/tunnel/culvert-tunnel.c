@@ -683,9 +683,14 @@ void culvert_tunnel_check_network(CulvertTunnel *self)
         tunnel_uplink_check(self->uplink);
 }
 
-CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GError **error)
+CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const CulvertTunOptions *options,
+                                       GError **error)
 {
-    return culvert_tun_open(name, self->n_workers, self->offload, error);
+    CulvertTunOptions own = *options;
+
+    own.n_queues = self->n_workers;
+    own.offload = self->offload;
+    return culvert_tun_open(&own, error);
 }
 
 void culvert_tunnel_attach(CulvertTunnel *self, CulvertTun *tun)

@@ -130,8 +130,10 @@ void culvert_tunnel_watch_path(CulvertTunnel *self, const WgKey *public_key);
 /* culvert_tunnel_check_network: looks whether that way has changed, soon. */
 void culvert_tunnel_check_network(CulvertTunnel *self);
 
-/* culvert_tunnel_open_device: creates a device as this tunnel wants it, see culvert_tun_open(). */
-CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const char *name, GError **error);
+/* culvert_tunnel_open_device: creates a device, see culvert_tun_open(), with as many queues and the
+ * offload that this tunnel wants, whatever `options` says of these. */
+CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const CulvertTunOptions *options,
+                                       GError **error);
 
 /* culvert_tunnel_attach: carries the device's packets from now on. Takes `tun` (transfer full), of
  * this tunnel's culvert_tunnel_open_device(). */

@@ -100,9 +100,11 @@ static void run_ip(const char *format, ...)
 
 static void set_up(Fixture *f, gconstpointer unused)
 {
+    CulvertTunOptions options = CULVERT_TUN_OPTIONS_INIT;
     g_autoptr(GError) error = NULL;
 
-    f->tun = culvert_tun_open("watched", 1, TRUE, &error);
+    options.name = "watched";
+    f->tun = culvert_tun_open(&options, &error);
     g_assert_no_error(error);
     f->link = culvert_link_watch(f->tun, on_link, f, &error);
     g_assert_no_error(error);

@@ -128,7 +128,8 @@ static void report(Fixture *f, const char *signal, const char *peer)
 
 static void attach_device(Fixture *f)
 {
-    CulvertTun *tun = culvert_tun_open(NULL, 1, TRUE, NULL);
+    const CulvertTunOptions options = CULVERT_TUN_OPTIONS_INIT;
+    CulvertTun *tun = culvert_tun_open(&options, NULL);
 
     g_assert_nonnull(tun);
     culvert_tunnel_attach(f->tunnel, tun);

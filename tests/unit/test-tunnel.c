@@ -234,30 +234,6 @@ static void test_device_life(Fixture *f, gconstpointer unused)
     close(a);
 }
 
-static void test_device_errors(void)
-{
-    g_autoptr(GError) error = NULL;
-
-    g_assert_null(culvert_tun_open("a-name-that-is-too-long", 1, TRUE, &error));
-    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
-    g_assert_nonnull(strstr(error->message, "a-name-that-is-too-long"));
-    g_clear_error(&error);
-    g_assert_null(culvert_tun_open("lo", 1, TRUE, &error));
-    g_assert_nonnull(strstr(error->message, "lo"));
-    g_clear_error(&error);
-
-    g_autoptr(CulvertTun) first = culvert_tun_open("one", 1, TRUE, &error);
-    g_autoptr(CulvertTun) queues = NULL;
-    g_assert_no_error(error);
-    g_assert_null(culvert_tun_open("one", 1, TRUE, &error));
-    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_BUSY);
-    g_clear_error(&error);
-    queues = culvert_tun_open("many", 3, TRUE, &error);
-    g_assert_no_error(error);
-    g_assert_null(culvert_tun_open("many", 3, TRUE, &error));
-    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_BUSY);
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -274,6 +250,5 @@ int main(int argc, char **argv)
     ADD("network/changed", NULL, test_network_changed);
     ADD("device/removed", NULL, test_device_removed);
     ADD("device/life", NULL, test_device_life);
-    g_test_add_func("/tunnel/device/errors", test_device_errors);
     return g_test_run();
 }

@@ -190,7 +190,8 @@ static int packet_socket(CulvertTun *tun)
 int attach(End *end)
 {
     g_autoptr(GError) error = NULL;
-    CulvertTun *tun = culvert_tunnel_open_device(end->tunnel, NULL, &error);
+    const CulvertTunOptions options = CULVERT_TUN_OPTIONS_INIT;
+    CulvertTun *tun = culvert_tunnel_open_device(end->tunnel, &options, &error);
 
     g_assert_no_error(error);
     interface_up(culvert_tun_get_name(tun));
