@@ -123,13 +123,11 @@ static void on_link(const CulvertLinkState *state, gpointer data)
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 
-static gboolean create_device(CulvertGateway *self, GError **error)
+static gboolean create_device(CulvertGateway *self, const CulvertTunOptions *options,
+                              GError **error)
 {
-    CulvertTunOptions options = CULVERT_TUN_OPTIONS_INIT;
-    g_autoptr(CulvertTun) tun = NULL;
+    g_autoptr(CulvertTun) tun = culvert_tunnel_open_device(self->tunnel, options, error);
 
-    options.name = self->name;
-    tun = culvert_tunnel_open_device(self->tunnel, &options, error);
     if (!tun || !culvert_tun_set_mtu(tun, DEFAULT_MTU, error))
         return FALSE;
     self->link = culvert_link_watch(tun, on_link, self, error);
@@ -139,14 +137,14 @@ static gboolean create_device(CulvertGateway *self, GError **error)
     return TRUE;
 }
 
-CulvertGateway *culvert_gateway_new(const char *name, GError **error)
+CulvertGateway *culvert_gateway_new(const CulvertTunOptions *device, GError **error)
 {
     g_autoptr(CulvertGateway) self = g_object_new(CULVERT_TYPE_GATEWAY, NULL);
 
-    self->name = g_strdup(name);
+    self->name = g_strdup(device->name);
     /* First the socket, which tells a second instance better than the device does. */
-    self->uapi = culvert_uapi_new(self->tunnel, name, FALSE, error);
-    if (!self->uapi || !create_device(self, error))
+    self->uapi = culvert_uapi_new(self->tunnel, self->name, FALSE, error);
+    if (!self->uapi || !create_device(self, device, error))
         return NULL;
     g_signal_connect(self->uapi, "removed", G_CALLBACK(on_socket_removed), self);
     g_signal_connect(self->uapi, "configured", G_CALLBACK(on_configured), self);

@@ -7,6 +7,8 @@
 
 #include <gio/gio.h>
 
+#include "tun/culvert-tun.h"
+
 G_BEGIN_DECLS
 
 #define CULVERT_TYPE_GATEWAY (culvert_gateway_get_type())
@@ -16,8 +18,9 @@ G_DECLARE_FINAL_TYPE(CulvertGateway, culvert_gateway, CULVERT, GATEWAY, GObject)
  * Signal "ended" (): the interface or the socket was removed; time to go.
  */
 
-/* culvert_gateway_new: creates the interface `name` and its socket, in the thread-default main
- * context. Errors are for people. */
-CulvertGateway *culvert_gateway_new(const char *name, GError **error);
+/* culvert_gateway_new: creates the interface and its socket, in the thread-default main context. Of
+ * `device` the name, which must not be a pattern, and whom it belongs to count. Errors are for
+ * people. */
+CulvertGateway *culvert_gateway_new(const CulvertTunOptions *device, GError **error);
 
 G_END_DECLS

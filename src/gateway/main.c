@@ -16,6 +16,7 @@
 
 #include "culvert-gateway.h"
 #include "gateway-daemon.h"
+#include "gateway-owner.h"
 #include "log/culvert-log.h"
 #include "sandbox/culvert-netns.h"
 #include "sandbox/culvert-sandbox.h"
@@ -24,8 +25,10 @@
 typedef struct {
     gboolean foreground;
     gboolean no_offload;
+    gboolean one_queue;
     gboolean version;
-    const char *interface;
+    GatewayOwnerOptions owner;
+    CulvertTunOptions device;
 } Options;
 
 /* Names the kernel accepts (net/core/dev.c, dev_valid_name), and no “%”, which would be a
@@ -48,6 +51,12 @@ static gboolean take_arguments(Options *options, int argc, char **argv, GError *
 {
     if (options->version)
         return TRUE;
+    if (options->one_queue) {
+        g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                            _("“one_queue” is obsolete in the kernel, which ignores it. For an "
+                              "interface with one queue set CULVERT_QUEUES=1 in the environment"));
+        return FALSE;
+    }
     /* GLib leaves a “--” before a name that looks like an option. */
     if (argc == 3 && strcmp(argv[1], "--") == 0) {
         argv++;
@@ -59,8 +68,10 @@ static gboolean take_arguments(Options *options, int argc, char **argv, GError *
                               "wg0”; see “culvert --help”"));
         return FALSE;
     }
-    options->interface = argv[1];
-    return check_interface(options->interface, error);
+    options->device.name = argv[1];
+    return check_interface(options->device.name, error) &&
+           gateway_owner_parse(&options->owner, &options->device.owner, &options->device.group,
+                               error);
 }
 
 static gboolean parse_options(Options *options, int *argc, char ***argv, GError **error)
@@ -71,6 +82,11 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
          N_("Stay in the foreground"), NULL},
         {"no-offload", 0, 0, G_OPTION_ARG_NONE, &options->no_offload,
          N_("Move each packet by itself, for debugging"), NULL},
+        {"tun-user", 0, 0, G_OPTION_ARG_STRING, &options->owner.user,
+         N_("Whom the device belongs to, who may do anything with it"), N_("USER")},
+        {"tun-group", 0, 0, G_OPTION_ARG_STRING, &options->owner.group,
+         N_("Which group the device belongs to, likewise"), N_("GROUP")},
+        {"one-queue", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options->one_queue, NULL, NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &options->version, N_("Show the version"), NULL},
         {NULL},
     };
@@ -96,6 +112,8 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
                    "  CULVERT_QUEUES       How many queues the interface has, 1 to 4; by default, "
                    "half as many\n"
                    "                       as there are processors\n"
+                   "  CULVERT_TUN_USER     A user: as --tun-user USER\n"
+                   "  CULVERT_TUN_GROUP    A group: as --tun-group GROUP\n"
                    "  CULVERT_SANDBOX      no: keeps its privileges and system calls, for "
                    "debugging\n"));
     if (!g_option_context_parse(context, argc, argv, error))
@@ -103,6 +121,7 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
     /* wireguard-go's way to say the same */
     if (g_strcmp0(g_getenv("WG_PROCESS_FOREGROUND"), "1") == 0)
         options->foreground = TRUE;
+    gateway_owner_read_environment(&options->owner);
     return take_arguments(options, *argc, *argv, error);
 }
 
@@ -141,7 +160,7 @@ static gboolean run(const Options *options, GError **error)
     if (!culvert_netns_start(error) || !culvert_sandbox_enter(error))
         return FALSE;
     loop = g_main_loop_new(NULL, FALSE);
-    gateway = culvert_gateway_new(options->interface, error);
+    gateway = culvert_gateway_new(&options->device, error);
     if (!gateway)
         return FALSE;
     g_signal_connect_swapped(gateway, "ended", G_CALLBACK(g_main_loop_quit), loop);
@@ -158,7 +177,8 @@ static gboolean run(const Options *options, GError **error)
 int main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
-    Options options = {0};
+    Options options = {.device = CULVERT_TUN_OPTIONS_INIT};
+    gboolean parsed;
 
     setlocale(LC_ALL, "");
     bindtextdomain(GETTEXT_PACKAGE, CULVERT_LOCALEDIR);
@@ -168,7 +188,9 @@ int main(int argc, char **argv)
     /* Files are files here: no module of the desktop belongs into a daemon of root's. */
     g_setenv("GIO_USE_VFS", "local", TRUE);
 
-    if (!parse_options(&options, &argc, &argv, &error)) {
+    parsed = parse_options(&options, &argc, &argv, &error);
+    gateway_owner_options_clear(&options.owner);
+    if (!parsed) {
         g_printerr("culvert: %s\n", error->message);
         return EXIT_FAILURE;
     }

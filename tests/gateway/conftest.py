@@ -30,12 +30,12 @@ def pytest_collection_modifyitems(items):
 class Culvert:
     """One culvert in the foreground on `host`, which makes the interface `name`."""
 
-    def __init__(self, host, name="gw0", level="info", env=None):
+    def __init__(self, host, name="gw0", level="info", env=None, options=()):
         self.host = host
         self.name = name
         self.log_name = f"culvert-{name}"
         self._seen = len(host.log(self.log_name))
-        self.process = host.spawn(os.environ["CULVERT"], "-f", name, log=self.log_name,
+        self.process = host.spawn(os.environ["CULVERT"], "-f", *options, name, log=self.log_name,
                                   env={"LOG_LEVEL": level, **(env or {})})
         wait_for(lambda: host.succeeds("wg", "show", name), f"culvert to serve {name}")
 

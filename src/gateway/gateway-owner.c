@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * gateway-owner.c: users and groups by name or number.
+ */
+#include "config.h"
+
+#include "gateway-owner.h"
+
+#include <gio/gio.h>
+#include <glib/gi18n.h>
+#include <grp.h>
+#include <pwd.h>
+
+/* The number after that is -1, which means none. */
+#define ID_MAX (G_MAXUINT32 - 1)
+
+static void take_variable(char **option, const char *name)
+{
+    const char *value = g_getenv(name);
+
+    if (!*option && value && *value)
+        *option = g_strdup(value);
+}
+
+void gateway_owner_read_environment(GatewayOwnerOptions *options)
+{
+    take_variable(&options->user, "CULVERT_TUN_USER");
+    take_variable(&options->group, "CULVERT_TUN_GROUP");
+}
+
+static gboolean parse_number(const char *text, guint32 *id)
+{
+    guint64 number;
+
+    if (!g_ascii_string_to_unsigned(text, 10, 0, ID_MAX, &number, NULL))
+        return FALSE;
+    *id = (guint32) number;
+    return TRUE;
+}
+
+static gboolean parse_user(const char *text, uid_t *user, GError **error)
+{
+    const struct passwd *found = getpwnam(text);
+
+    if (found)
+        *user = found->pw_uid;
+    if (found || parse_number(text, user))
+        return TRUE;
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                _("There is no user “%s” on this computer, whom the device could belong to: give a "
+                  "user's name or number"),
+                text);
+    return FALSE;
+}
+
+static gboolean parse_group(const char *text, gid_t *group, GError **error)
+{
+    const struct group *found = getgrnam(text);
+
+    if (found)
+        *group = found->gr_gid;
+    if (found || parse_number(text, group))
+        return TRUE;
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                _("There is no group “%s” on this computer, which the device could belong to: give "
+                  "a group's name or number"),
+                text);
+    return FALSE;
+}
+
+gboolean gateway_owner_parse(const GatewayOwnerOptions *options, uid_t *user, gid_t *group,
+                             GError **error)
+{
+    *user = (uid_t) -1;
+    *group = (gid_t) -1;
+    return (!options->user || parse_user(options->user, user, error)) &&
+           (!options->group || parse_group(options->group, group, error));
+}
+
+void gateway_owner_options_clear(GatewayOwnerOptions *options)
+{
+    g_clear_pointer(&options->user, g_free);
+    g_clear_pointer(&options->group, g_free);
+}
