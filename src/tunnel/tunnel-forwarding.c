@@ -104,7 +104,7 @@ static void apply(TunnelForwarding *self)
     CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
     guint bound = self->forwards ? UNBOUNDED : tunnel_forwarding_bound(self->mtu);
 
-    if (!tun || self->mtu == 0 || self->fd < 0 || bound == self->bound)
+    if (!tun || culvert_tun_is_tap(tun) || self->mtu == 0 || self->fd < 0 || bound == self->bound)
         return;
     if (!set_bound(self, bound)) {
         g_debug("Cannot set how much of a stream “%s” hands over: %s", culvert_tun_get_name(tun),
