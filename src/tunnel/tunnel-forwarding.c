@@ -7,9 +7,12 @@
  * joined, at the other. TCP of this machine can be told to make packets that fit
  * (IFLA_GSO_MAX_SIZE, "gso_max_size" in ip-link(8)). What is forwarded for others was joined before
  * and cannot: what is longer than the bound the kernel cuts into single segments, which costs more
- * than it ever saves. So there is a bound only while nothing here forwards ("forwarding" in the
- * kernel's Documentation/networking/ip-sysctl.rst; told by RTM_NEWNETCONF, rtnetlink(7) and
- * linux/netconf.h).
+ * than it ever saves.
+ *
+ * So there is a bound only while nothing here forwards ("forwarding" in the kernel's
+ * Documentation/networking/ip-sysctl.rst; told by RTM_NEWNETCONF, linux/netconf.h), and none for a
+ * TAP device, which may be a bridge's. A device that is moved to another network namespace keeps
+ * what it had: a confined daemon may not change it there.
  */
 #include "tunnel-private.h"
 
