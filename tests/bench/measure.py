@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import time
 
 from lab import wait_for
 
@@ -17,6 +18,7 @@ CLOCK = os.sysconf("SC_CLK_TCK")
 IPERF_PORT = 5201
 FLOOD_PORT = 5300
 TRIES = 3
+LOAD_DEADLINE = 20   # seconds within which a stream is past its slow start
 SIZES = (64, 1372)   # bytes of payload: a small packet, and one that nearly fills the MTU
 IPERF_KINDS = {"tcp", "loaded", "memory"}   # what iperf3 makes the traffic for
 SINK_KINDS = {"udp"}                        # and udp-flood.c
@@ -155,17 +157,21 @@ def wait_for_load(peer):
     at_least = 10 * MIB
     wait_for(lambda: sum(map(int, re.findall(
         r"bytes_acked:(\d+)", peer.hosts[0].output("ss", "-Htin", f"dport = :{IPERF_PORT}"))))
-        > at_least, "the stream to run", 20)
+        > at_least, "the stream to run", LOAD_DEADLINE)
 
 
 # ---- Memory
 
 def memory(peer, plan, _servers):
+    """When one TCP stream has filled the tunnel for that long, and still does."""
     pids = peer.pids()
     if not pids:
         return {}
-    iperf(peer, plan.memory_seconds)
-    return {"rss_mib": resident_mib(pids)}
+    with load(peer, plan.memory_seconds + LOAD_DEADLINE) as stream:
+        wait_for_load(peer)
+        time.sleep(plan.memory_seconds)
+        assert stream.poll() is None, f"the stream through {peer.title} ended too early"
+        return {"rss_mib": resident_mib(pids)}
 
 
 # In the order in which they are made. Memory is measured in the first round only.
