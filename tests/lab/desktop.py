@@ -163,9 +163,9 @@ class Desktop(Host):
             family = f"ipv{version}."
             mine = [str(a) for a in addresses if a.version == version]
             router = [str(r.ip) for r in routers if r.version == version]
-            argv += ([family + "method", "manual", family + "addresses", ",".join(mine),
-                      family + "gateway", router[0], family + "dns", router[0]] if mine
+            argv += ([family + "method", "manual", family + "addresses", ",".join(mine)] if mine
                      else [family + "method", "disabled"])
+            argv += [family + "gateway", router[0], family + "dns", router[0]] if router else []
         self.nmcli(*argv)
         self.nmcli("--wait", 20, "connection", "up", f"uplink-{interface}")
 

@@ -56,17 +56,13 @@ class Lab:
     def add_gateway(self, name, **kwargs):
         return self._add(Gateway(name, self.out, **kwargs))
 
-    def cable(self, a, b, names):
-        """A cable between two hosts that nobody has configured."""
-        # Both ends are made inside: the cable is never seen on the machine itself.
-        subprocess.run(["nsenter", f"--net=/proc/{a.pid}/ns/net", "ip", "link", "add", names[0],
-                        "type", "veth", "peer", "name", names[1], "netns", str(b.pid)], check=True)
-
     def link(self, a, b, *networks, names=("wan0", "wan0")):
         """A cable between two hosts. In each of `networks`, like "192.0.2.0/24", `b` gets the
         first address, and `a` the second and a default route to `b`. A Desktop's NetworkManager
         configures its own end."""
-        self.cable(a, b, names)
+        # Both ends are made inside: the cable is never seen on the machine itself.
+        subprocess.run(["nsenter", f"--net=/proc/{a.pid}/ns/net", "ip", "link", "add", names[0],
+                        "type", "veth", "peer", "name", names[1], "netns", str(b.pid)], check=True)
         first, second = ([address_in(network, n) for network in networks] for n in (1, 2))
         b.connect(names[1], first, [])
         a.connect(names[0], second, first)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Recording: the IP packets that pass an interface, byte by byte; and which of them are WireGuard's."""
+"""Recording: the IP packets that pass an interface, byte by byte; and which are WireGuard's."""
 
 import dataclasses
 import itertools
@@ -82,3 +82,10 @@ class Recording:
         """All packets, as soon as `count` of them fulfil the condition."""
         wait_for(lambda: sum(map(condition, self.packets())) >= count, f"{count} × {what}")
         return self.packets()
+
+    def wait_for_wireguard(self, count):
+        """All packets, as soon as `count` of WireGuard's carry something. No others may be there."""
+        packets = self.wait(lambda packet: packet.message() == DATA, count, "WireGuard's data")
+        others = [packet for packet in packets if not packet.message()]
+        assert not others, others
+        return packets

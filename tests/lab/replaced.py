@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""README.md's table “Tunnels it replaces”: what its rows say, and a .conf of one."""
+"""README.md's table “Tunnels it replaces”: what its rows say, a .conf of one, and a conversation
+that shows whether anybody on the way can read it."""
 
 import dataclasses
 import os
@@ -8,6 +9,8 @@ import re
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
 INTERFACE_KEYS = ("Address", "MTU", "ListenPort")
 PORT = 51820    # the gateway's
+PINGS = 3
+MARKER = b"in the clear"
 
 
 def texts(cell):
@@ -56,3 +59,32 @@ def addresses(chosen):
 
 def prefixes(chosen):
     return re.split(r", *", chosen["AllowedIPs"])
+
+
+def version(prefix):
+    return 6 if ":" in prefix else 4
+
+
+def configure(host, device, chosen, versions=(4, 6), namespace=None):
+    """The addresses and routes of a .conf, as wg-quick(8) gives them to its interface."""
+    ip = ["ip", *(["-n", namespace] if namespace else [])]
+    for address in addresses(chosen):
+        if version(address) in versions:
+            host.run(*ip, "address", "add", address, "dev", device)
+    host.run(*ip, "link", "set", device, "up")
+    for prefix in prefixes(chosen):
+        if version(prefix) in versions:
+            host.run(*ip, "route", "replace", prefix, "dev", device)
+
+
+def ask(host, targets, where=()):
+    """Speaks to each address, from `where` (a command) on the host; how many packets that takes."""
+    assert targets
+    for target in targets:
+        host.run(*where, "ping", "-c", PINGS, "-i", 0.1, "-w", 20, "-p", MARKER.hex(), target)
+    return 2 * PINGS * len(targets)
+
+
+def readable(packets):
+    """How many packets of the conversation can be read."""
+    return sum(MARKER in packet.payload for packet in packets)
