@@ -17,10 +17,6 @@ ROWS = replaced.rows()
 NAMES = {"Address": "address", "AllowedIPs": "allowed-ips", "Endpoint": "endpoint",
          "PersistentKeepalive": "persistent-keepalive"}
 
-# The two networks of a row with sites: what is behind the gateway, and behind the desktop.
-SITES = (("10.1.0.0/24", "fd01::/64"), ("10.2.0.0/24", "fd02::/64"))
-INSIDE = ("10.1.0.2", "fd01::2")
-
 
 class World:
     """The profile's computer, a desktop, and the gateway, with a cable between them."""
@@ -60,11 +56,11 @@ class World:
         """A host in each of the two networks; both ends forward. They are asked for what is behind
         the gateway, by the one behind the desktop."""
         hosts = [self.lab.add_host(f"site{number}") for number in (1, 2)]
-        for host, router, networks, name in zip(hosts, (self.gateway, self.desktop), SITES,
-                                                ("lan0", "wan1")):  # NetworkManager has wan*
+        for host, router, networks, name in zip(hosts, (self.gateway, self.desktop),
+                                                replaced.SITES, ("lan0", "wan1")):  # NetworkManager has wan*
             router.forward()
             self.lab.link(host, router, *networks, names=("wan0", name))
-        return hosts[1], INSIDE
+        return hosts[1], replaced.SITES[0].values()
 
     def add_namespace(self):
         """One more of the hub's namespaces, which is asked for by the desktop, another of them."""

@@ -137,16 +137,13 @@ class Sites(Cable):
 
     def __init__(self, lab, row):
         super().__init__(lab, row)
-        sites = [[prefix for prefix in replaced.prefixes(chosen)
-                  if not prefix.endswith(("/32", "/128"))] for chosen in (row.gateway, row.profile)]
         hosts = []
-        for number, (router, networks) in enumerate(zip((self.near, self.far), sites)):
+        for number, (router, networks) in enumerate(zip((self.far, self.near), replaced.SITES)):
             router.forward()
             hosts.append(lab.add_host(f"site{number}"))
             lab.link(hosts[-1], router, *networks, names=("wan0", "lan0"))
-        self.speaker = hosts[0]
-        self.targets = [re.sub(r"\.0/24$", ".2", re.sub("::/64$", "::2", prefix))
-                        for prefix in sites[1]]
+        self.targets = replaced.SITES[0].values()
+        self.speaker = hosts[1]
 
 
 class Namespaces(Cable):

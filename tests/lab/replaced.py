@@ -9,6 +9,9 @@ import re
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
 INTERFACE_KEYS = ("Address", "MTU", "ListenPort")
 PORT = 51820    # the gateway's
+# The networks behind the gateway, and behind the profile's computer, with the address of a host.
+SITES = ({"10.1.0.0/24": "10.1.0.2", "fd01::/64": "fd01::2"},
+         {"10.2.0.0/24": "10.2.0.2", "fd02::/64": "fd02::2"})
 PINGS = 3
 MARKER = b"in the clear"
 
