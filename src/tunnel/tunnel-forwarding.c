@@ -115,7 +115,7 @@ static void apply(TunnelForwarding *self)
         return;
     }
     self->bound = bound;
-    g_debug("“%s” hands over %u bytes of a stream at once: this machine %s",
+    g_debug("“%s” is to hand over %u bytes of a stream at once: this machine %s",
             culvert_tun_get_name(tun), bound, self->forwards ? "forwards" : "does not forward");
 }
 
@@ -198,6 +198,18 @@ static void take_link(TunnelForwarding *self, const struct nlmsghdr *header)
         tunnel_forwarding_check_device(self);
 }
 
+/* No answer is a good one. */
+static void take_error(TunnelForwarding *self, const struct nlmsghdr *header)
+{
+    const struct nlmsgerr *error = NLMSG_DATA(header);
+
+    if (header->nlmsg_seq == SERIAL_ORDER)
+        g_debug("The kernel does not set how much of a stream is handed over: %s",
+                g_strerror(-error->error));
+    else if (self->asking != 0 && header->nlmsg_seq == self->asking)
+        take_end(self);
+}
+
 static void take_message(TunnelForwarding *self, const struct nlmsghdr *header)
 {
     switch (header->nlmsg_type) {
@@ -208,8 +220,10 @@ static void take_message(TunnelForwarding *self, const struct nlmsghdr *header)
     case RTM_DELLINK:
         take_link(self, header);
         break;
-    case NLMSG_DONE:
     case NLMSG_ERROR:
+        take_error(self, header);
+        break;
+    case NLMSG_DONE:
         if (self->asking != 0 && header->nlmsg_seq == self->asking)
             take_end(self);
         break;
