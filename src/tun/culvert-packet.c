@@ -5,6 +5,7 @@
 #include "culvert-packet.h"
 
 #include "culvert-checksum.h"
+#include "culvert-ethernet.h"
 #include "culvert-ip.h"
 
 #include <netinet/icmp6.h>
@@ -26,24 +27,36 @@ static guint version(const guint8 *packet)
     return packet[0] >> 4;
 }
 
+guint8 *culvert_packet_in_frame(guint8 *frame, gsize len, gsize *packet_len)
+{
+    gsize at = culvert_ethernet_find_ip(frame, len);
+
+    if (at == 0)
+        return NULL;
+    *packet_len = len - at;
+    return *packet_len >= (version(frame + at) == 4 ? IPV4_HEADER_SIZE : IPV6_HEADER_SIZE)
+               ? frame + at
+               : NULL;
+}
+
 /* ---- ECN ------------------------------------------------------------------------------------ */
 
 /* IPv4 has the DS field in its second byte; IPv6 across its first two. */
-static guint8 get_ecn(const guint8 *packet)
+guint8 culvert_packet_ecn(const guint8 *packet)
 {
     return (version(packet) == 4 ? packet[IPV4_TOS] : packet[1] >> 4) & CULVERT_ECN_MASK;
 }
 
 guint8 culvert_packet_outer_ecn(const guint8 *packet)
 {
-    guint8 ecn = get_ecn(packet);
+    guint8 ecn = culvert_packet_ecn(packet);
 
     return ecn == CULVERT_ECN_CE ? 2 /* ECT(0) */ : ecn;
 }
 
 void culvert_packet_mark_ce(guint8 *packet)
 {
-    if (get_ecn(packet) == 0)
+    if (culvert_packet_ecn(packet) == 0)
         return;
     if (version(packet) == 6) {
         packet[1] |= CULVERT_ECN_CE << 4;

@@ -10,9 +10,17 @@
 
 G_BEGIN_DECLS
 
+/* culvert_packet_in_frame: the packet in an Ethernet frame of `len` bytes, behind any VLAN tags;
+ * *packet_len is what is left of the frame from there, which may be more than the packet: padding.
+ * NULL: there is none. */
+guint8 *culvert_packet_in_frame(guint8 *frame, gsize len, gsize *packet_len);
+
 /* The two ECN bits of the DS field (RFC 3168, section 5). */
 #define CULVERT_ECN_MASK 3
 #define CULVERT_ECN_CE   3
+
+/* culvert_packet_ecn: the packet's ECN bits. */
+guint8 culvert_packet_ecn(const guint8 *packet);
 
 /* culvert_packet_outer_ecn: the ECN bits for the datagram that carries the packet: the packet's
  * own, except that a mark (CE) it already has stays inside, and its way starts with ECT(0)

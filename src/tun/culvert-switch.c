@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-switch.c: ports, the stations that were heard at each, and what to do with a frame.
+ *
+ * Each port has its stations in one piece of memory. Those in use are in a list, the one that was
+ * heard last at its end, so that one that has aged is found at its head; and in one hash table of
+ * all ports.
+ */
+#include "culvert-switch.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "culvert-ethernet.h"
+
+#define N_PORTS (1 + CULVERT_SWITCH_REMOTES_MAX)
+
+typedef struct _Station Station;
+
+struct _Station {
+    guint64 address; /* six bytes */
+    guint port;
+    gint64 heard;
+    Station *chain;           /* the next one in its bucket, or of those not in use */
+    Station *older, *younger; /* of its port */
+};
+
+typedef struct {
+    CulvertVtep vtep;
+    Station *memory; /* NULL: there is no such port */
+    guint n_touched; /* the others have never been used, nor touched */
+    Station *unused;
+    Station *oldest, *youngest;
+    /* A token bucket in microseconds: the time at which it will have been, or was, full. */
+    gint64 flood_full;
+    gboolean kept; /* while set_remotes() is at work */
+} Port;
+
+struct _CulvertSwitch {
+    pthread_mutex_t lock;
+    guint32 seed; /* nobody can foresee which addresses share a bucket */
+    Station **buckets;
+    guint n_buckets;     /* a power of two */
+    guint n_ports;       /* up to the last one in use */
+    guint n_remotes;     /* in use */
+    GHashTable *by_vtep; /* CulvertVtep of the port -> Port */
+    CulvertSwitchStats stats;
+    Port ports[N_PORTS];
+};
+
+static guint64 get_address(const guint8 *bytes)
+{
+    guint64 address = 0;
+
+    memcpy(&address, bytes, ETHERNET_ADDRESS);
+    return address;
+}
+
+/* ---- Stations ------------------------------------------------------------------------------- */
+
+static Station **bucket_of(CulvertSwitch *self, guint64 address)
+{
+    guint64 value = (address ^ self->seed) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+
+    value ^= value >> 32;
+    value *= G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+    return &self->buckets[(value >> 32) & (self->n_buckets - 1)];
+}
+
+static Station *find_station(CulvertSwitch *self, guint64 address)
+{
+    Station *station = *bucket_of(self, address);
+
+    while (station && station->address != address)
+        station = station->chain;
+    return station;
+}
+
+static void add_to_bucket(CulvertSwitch *self, Station *station)
+{
+    Station **bucket = bucket_of(self, station->address);
+
+    station->chain = *bucket;
+    *bucket = station;
+}
+
+static void remove_from_bucket(CulvertSwitch *self, Station *station)
+{
+    Station **link = bucket_of(self, station->address);
+
+    while (*link != station)
+        link = &(*link)->chain;
+    *link = station->chain;
+}
+
+static void append(Port *port, Station *station)
+{
+    station->younger = NULL;
+    station->older = port->youngest;
+    if (port->youngest)
+        port->youngest->younger = station;
+    else
+        port->oldest = station;
+    port->youngest = station;
+}
+
+static void take_out(Port *port, Station *station)
+{
+    if (station->older)
+        station->older->younger = station->younger;
+    else
+        port->oldest = station->younger;
+    if (station->younger)
+        station->younger->older = station->older;
+    else
+        port->youngest = station->older;
+}
+
+static void forget(CulvertSwitch *self, Station *station)
+{
+    Port *port = &self->ports[station->port];
+
+    remove_from_bucket(self, station);
+    take_out(port, station);
+    station->chain = port->unused;
+    port->unused = station;
+}
+
+static gboolean has_aged(const Station *station, gint64 now)
+{
+    return now - station->heard >= CULVERT_SWITCH_AGEING;
+}
+
+static guint n_stations(guint at)
+{
+    return at == CULVERT_SWITCH_DEVICE ? CULVERT_SWITCH_DEVICE_STATIONS
+                                       : CULVERT_SWITCH_REMOTE_STATIONS;
+}
+
+/* NULL: the port has as many as it may have, and remembers no more until one has aged. */
+static Station *take_unused(CulvertSwitch *self, guint at, gint64 now)
+{
+    Port *port = &self->ports[at];
+    Station *station;
+
+    if (!port->unused && port->n_touched < n_stations(at))
+        return &port->memory[port->n_touched++];
+    if (!port->unused && has_aged(port->oldest, now))
+        forget(self, port->oldest);
+    station = port->unused;
+    if (station)
+        port->unused = station->chain;
+    return station;
+}
+
+static void remember(CulvertSwitch *self, guint at, guint64 address, gint64 now)
+{
+    Station *station = take_unused(self, at, now);
+
+    if (!station)
+        return;
+    station->address = address;
+    station->port = at;
+    station->heard = now;
+    append(&self->ports[at], station);
+    add_to_bucket(self, station);
+}
+
+/* FALSE: the station is somewhere else. */
+static gboolean learn(CulvertSwitch *self, guint at, guint64 address, gint64 now)
+{
+    Station *station = find_station(self, address);
+
+    if (station && station->port == at) {
+        station->heard = now;
+        take_out(&self->ports[at], station);
+        append(&self->ports[at], station);
+        return TRUE;
+    }
+    if (station && at != CULVERT_SWITCH_DEVICE && !has_aged(station, now))
+        return FALSE;
+    if (station)
+        forget(self, station);
+    remember(self, at, address, now);
+    return TRUE;
+}
+
+/* ---- Ports ---------------------------------------------------------------------------------- */
+
+static void open_port(CulvertSwitch *self, guint at)
+{
+    self->ports[at] = (Port){.memory = g_new(Station, n_stations(at))};
+    self->n_ports = MAX(self->n_ports, at + 1);
+}
+
+static void close_port(CulvertSwitch *self, guint at)
+{
+    Port *port = &self->ports[at];
+
+    g_hash_table_remove(self->by_vtep, &port->vtep);
+    while (port->oldest)
+        forget(self, port->oldest);
+    g_clear_pointer(&port->memory, g_free);
+    while (!self->ports[self->n_ports - 1].memory)
+        self->n_ports--;
+    self->n_remotes--;
+}
+
+/* FALSE: there is no room for it. */
+static gboolean add_remote(CulvertSwitch *self, const CulvertVtep *vtep)
+{
+    guint at = 1;
+
+    while (at < N_PORTS && self->ports[at].memory)
+        at++;
+    if (at == N_PORTS)
+        return FALSE;
+    open_port(self, at);
+    self->ports[at].vtep = *vtep;
+    self->ports[at].kept = TRUE;
+    g_hash_table_insert(self->by_vtep, &self->ports[at].vtep, &self->ports[at]);
+    self->n_remotes++;
+    return TRUE;
+}
+
+/* As many buckets as there can be stations. */
+static void fit_buckets(CulvertSwitch *self)
+{
+    guint wanted = CULVERT_SWITCH_DEVICE_STATIONS, ports = self->n_remotes;
+
+    while (wanted < CULVERT_SWITCH_DEVICE_STATIONS + ports * CULVERT_SWITCH_REMOTE_STATIONS)
+        wanted *= 2;
+    if (wanted == self->n_buckets)
+        return;
+    g_free(self->buckets);
+    self->buckets = g_new0(Station *, wanted);
+    self->n_buckets = wanted;
+    for (guint at = 0; at < self->n_ports; at++) {
+        for (Station *s = self->ports[at].memory ? self->ports[at].oldest : NULL; s; s = s->younger)
+            add_to_bucket(self, s);
+    }
+}
+
+guint culvert_switch_set_remotes(CulvertSwitch *self, const CulvertVtep *remotes, guint n)
+{
+    guint left_out = 0;
+
+    pthread_mutex_lock(&self->lock);
+    for (guint at = 1; at < self->n_ports; at++)
+        self->ports[at].kept = FALSE;
+    for (guint i = 0; i < n; i++) {
+        Port *port = g_hash_table_lookup(self->by_vtep, &remotes[i]);
+
+        if (port)
+            port->kept = TRUE;
+    }
+    for (guint at = self->n_ports; at-- > 1;) {
+        if (self->ports[at].memory && !self->ports[at].kept)
+            close_port(self, at);
+    }
+    for (guint i = 0; i < n; i++) {
+        if (!g_hash_table_contains(self->by_vtep, &remotes[i]) && !add_remote(self, &remotes[i]))
+            left_out++;
+    }
+    fit_buckets(self);
+    pthread_mutex_unlock(&self->lock);
+    return left_out;
+}
+
+guint culvert_switch_find_remote(CulvertSwitch *self, const CulvertVtep *remote)
+{
+    const Port *port;
+    guint at;
+
+    pthread_mutex_lock(&self->lock);
+    port = g_hash_table_lookup(self->by_vtep, remote);
+    at = port ? (guint) (port - self->ports) : 0;
+    pthread_mutex_unlock(&self->lock);
+    return at;
+}
+
+gboolean culvert_switch_next_remote(CulvertSwitch *self, guint *port, guint except,
+                                    CulvertVtep *vtep)
+{
+    gboolean found = FALSE;
+
+    pthread_mutex_lock(&self->lock);
+    while (!found && ++*port < self->n_ports)
+        found = *port != except && self->ports[*port].memory;
+    if (found)
+        *vtep = self->ports[*port].vtep;
+    pthread_mutex_unlock(&self->lock);
+    return found;
+}
+
+/* ---- Frames --------------------------------------------------------------------------------- */
+
+static gboolean is_group(const guint8 *address)
+{
+    return (address[0] & 1) != 0;
+}
+
+/* 01-80-C2-00-00-00 to -0F: never forwarded by a bridge (IEEE 802.1Q, table 8-1). */
+static gboolean is_reserved(const guint8 *address)
+{
+    static const guint8 prefix[] = {0x01, 0x80, 0xc2, 0, 0};
+
+    return memcmp(address, prefix, sizeof prefix) == 0 && address[5] < 16;
+}
+
+/* Whether the port may have `count` more frames copied. */
+static gboolean take_tokens(Port *port, guint count, gint64 now)
+{
+    const gint64 each = G_USEC_PER_SEC / CULVERT_SWITCH_FLOOD_PER_SECOND;
+    gint64 full = MAX(port->flood_full, now) + count * each;
+
+    if (full - now > G_USEC_PER_SEC)
+        return FALSE;
+    port->flood_full = full;
+    return TRUE;
+}
+
+static guint n_other_remotes(const CulvertSwitch *self, guint from)
+{
+    return self->n_remotes - (from == CULVERT_SWITCH_DEVICE ? 0 : 1);
+}
+
+/* Broadcast, multicast, and who is not known. To a single remote an unknown station's frame costs
+ * what a known one's does: it is not limited. */
+static void flood(CulvertSwitch *self, guint from, gboolean group, guint count, gint64 now,
+                  CulvertForwarding *to)
+{
+    guint others = n_other_remotes(self, from);
+
+    to->to_device = from != CULVERT_SWITCH_DEVICE;
+    to->flood =
+        others > 0 && ((!group && others == 1) || take_tokens(&self->ports[from], count, now));
+    if (others > 0 ? !to->flood : !to->to_device)
+        self->stats.flooded += count;
+}
+
+static void forward_to_station(CulvertSwitch *self, const Station *station, guint from,
+                               CulvertForwarding *to)
+{
+    to->known = TRUE;
+    if (station->port == from) {
+        to->known = FALSE;
+        self->stats.local++;
+    } else if (station->port == CULVERT_SWITCH_DEVICE) {
+        to->to_device = TRUE;
+    } else {
+        to->remote = station->port;
+        to->vtep = self->ports[station->port].vtep;
+    }
+}
+
+static void forward_locked(CulvertSwitch *self, guint from, const guint8 *frame, guint count,
+                           gint64 now, CulvertForwarding *to)
+{
+    const guint8 *destination = frame + ETHERNET_DESTINATION, *source = frame + ETHERNET_SOURCE;
+    const Station *station;
+
+    if (from >= self->n_ports || !self->ports[from].memory)
+        return; /* gone just now */
+    if (is_group(source) || get_address(source) == 0) {
+        self->stats.malformed++;
+        return;
+    }
+    if (is_reserved(destination)) {
+        self->stats.reserved++;
+        return;
+    }
+    if (!learn(self, from, get_address(source), now)) {
+        self->stats.moved++;
+        return;
+    }
+    station = is_group(destination) ? NULL : find_station(self, get_address(destination));
+    if (station && !has_aged(station, now))
+        forward_to_station(self, station, from, to);
+    else
+        flood(self, from, is_group(destination), count, now, to);
+}
+
+void culvert_switch_forward(CulvertSwitch *self, guint from, const guint8 *frame, gsize len,
+                            guint count, gint64 now, CulvertForwarding *to)
+{
+    *to = (CulvertForwarding){0};
+    pthread_mutex_lock(&self->lock);
+    if (len < ETHERNET_HEADER_SIZE)
+        self->stats.malformed++;
+    else
+        forward_locked(self, from, frame, count, now, to);
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* ---- What there is -------------------------------------------------------------------------- */
+
+void culvert_switch_get_stats(CulvertSwitch *self, CulvertSwitchStats *stats)
+{
+    pthread_mutex_lock(&self->lock);
+    *stats = self->stats;
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+static guint hash_vtep(gconstpointer data)
+{
+    const CulvertVtep *vtep = data;
+    guint value = 2166136261u;
+
+    for (guint i = 0; i < sizeof vtep->address; i++)
+        value = (value ^ vtep->address[i]) * 16777619u;
+    return value;
+}
+
+static gboolean equal_vteps(gconstpointer a, gconstpointer b)
+{
+    return culvert_vtep_equal(a, b);
+}
+
+CulvertSwitch *culvert_switch_new(void)
+{
+    CulvertSwitch *self = g_new0(CulvertSwitch, 1);
+
+    pthread_mutex_init(&self->lock, NULL);
+    self->seed = g_random_int();
+    self->by_vtep = g_hash_table_new(hash_vtep, equal_vteps);
+    open_port(self, CULVERT_SWITCH_DEVICE);
+    fit_buckets(self);
+    return self;
+}
+
+void culvert_switch_free(CulvertSwitch *self)
+{
+    if (!self)
+        return;
+    for (guint at = 0; at < self->n_ports; at++)
+        g_free(self->ports[at].memory);
+    g_free(self->buckets);
+    g_hash_table_unref(self->by_vtep);
+    pthread_mutex_destroy(&self->lock);
+    g_free(self);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * culvert-switch.h: where Ethernet frames go: a learning bridge (IEEE 802.1Q, 8) between the TAP
+ * device and any number of remote VXLAN ends. It moves no frames, it decides.
+ *
+ * Remote ends do not trust each other, hence the differences from a bridge of cables: the table has
+ * a part for each port, which no other port can fill; a station stays with its remote port, or with
+ * the device, until it has aged, whoever else claims its address; and what one port makes others
+ * copy is limited. The device is trusted: a station that is heard there is there at once.
+ *
+ * Thread safe, but for new and free. The lock is short and never held while a caller works.
+ * Constant memory but in culvert_switch_set_remotes().
+ */
+#pragma once
+
+#include "culvert-vxlan.h"
+
+G_BEGIN_DECLS
+
+/* The port of the TAP device; remotes are those from 1 on. */
+#define CULVERT_SWITCH_DEVICE 0
+
+#define CULVERT_SWITCH_REMOTES_MAX 4095
+
+/* How long a station is remembered that is not heard of, in microseconds: the default of IEEE
+ * 802.1Q (8.8.3) and of the kernel's bridge. */
+#define CULVERT_SWITCH_AGEING (300 * G_USEC_PER_SEC)
+
+/* Stations that are remembered: of a remote, which may be a bridge with a network behind it, and of
+ * the device, behind which there are all of the others. */
+#define CULVERT_SWITCH_REMOTE_STATIONS 256
+#define CULVERT_SWITCH_DEVICE_STATIONS 4096
+
+/* Frames of each port that are copied to several remotes in a second; as many may come at once.
+ * ARP, DHCP and mDNS of a busy network with some hundred stations are tens, and a video stream by
+ * multicast of 20 Mbit/s is 1,900. */
+#define CULVERT_SWITCH_FLOOD_PER_SECOND 2000
+
+typedef struct _CulvertSwitch CulvertSwitch;
+
+CulvertSwitch *culvert_switch_new(void);
+void culvert_switch_free(CulvertSwitch *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CulvertSwitch, culvert_switch_free)
+
+/* culvert_switch_set_remotes: the remote ends there are from now on. Those that there were keep
+ * their port and stations, those that are gone are forgotten with theirs. One that is named twice
+ * is one; beyond CULVERT_SWITCH_REMOTES_MAX they are left out. Returns how many were left out. */
+guint culvert_switch_set_remotes(CulvertSwitch *self, const CulvertVtep *remotes, guint n);
+
+/* culvert_switch_find_remote: its port; 0: there is no such remote. */
+guint culvert_switch_find_remote(CulvertSwitch *self, const CulvertVtep *remote);
+
+/* What becomes of a frame; never that it goes back where it came from. All FALSE or 0: dropped, and
+ * counted. */
+typedef struct {
+    gboolean to_device;
+    guint remote;     /* the port to which alone it goes, besides; 0: none */
+    CulvertVtep vtep; /* its address */
+    gboolean flood;   /* to each remote but the source, see culvert_switch_next_remote() */
+    gboolean known;   /* the same for the next frames between these two stations: for a moment */
+} CulvertForwarding;
+
+/* culvert_switch_forward: a frame of `len` bytes has come in at the port `from`; it stands for
+ * `count` frames on the wire. Learns where its source is. `now` in microseconds, of a clock that
+ * does not go back. */
+void culvert_switch_forward(CulvertSwitch *self, guint from, const guint8 *frame, gsize len,
+                            guint count, gint64 now, CulvertForwarding *to);
+
+/* culvert_switch_next_remote: the remotes one by one, but for the port `except`. *port is 0 at
+ * first, and is then where the last one was; FALSE: there are no more. */
+gboolean culvert_switch_next_remote(CulvertSwitch *self, guint *port, guint except,
+                                    CulvertVtep *vtep);
+
+/* Frames that were dropped, and why. */
+typedef struct {
+    guint64 malformed; /* too short, or the source is a group or nobody */
+    guint64 reserved;  /* of a link's own protocols (IEEE 802.1Q, 8.6.3): STP, LACP, pause */
+    guint64 moved;     /* their source is at another port */
+    guint64 flooded;   /* beyond the limit, or there is nobody to copy to */
+    guint64 local;     /* their destination is where they came from; as it has to be */
+} CulvertSwitchStats;
+
+void culvert_switch_get_stats(CulvertSwitch *self, CulvertSwitchStats *stats);
+
+G_END_DECLS
