@@ -303,7 +303,7 @@ static void follow_mtu(CulvertTunnel *self)
     guint mtu = tun ? culvert_tun_get_mtu(tun) : 0;
 
     if (mtu > 0)
-        wg_device_set_mtu(self->device, mtu);
+        wg_device_set_mtu(self->device, mtu + culvert_tunnel_get_overhead(self));
 }
 
 /* After a suspend the keys are dropped, as the kernel does: whoever had the sleeping machine may
@@ -415,6 +415,7 @@ static void culvert_tunnel_finalize(GObject *object)
     wg_device_free(self->device);
     g_hash_table_unref(self->dialers);
     g_clear_pointer(&self->detours, tunnel_detours_free);
+    tunnel_ethernet_free(self->ethernet);
     g_hash_table_unref(self->silent);
     g_queue_clear_full(&self->handshakes, g_free);
     pthread_mutex_destroy(&self->handshakes_lock);
@@ -465,7 +466,13 @@ gboolean culvert_tunnel_add_peer(CulvertTunnel *self, const WgKey *public_key,
     for (guint i = 0; i < n_allowed_ips; i++)
         wg_peer_add_allowed_ip(peer, &allowed_ips[i]);
     wg_peer_set_keepalive(peer, keepalive);
+    culvert_tunnel_peers_changed(self);
     return TRUE;
+}
+
+void culvert_tunnel_peers_changed(CulvertTunnel *self)
+{
+    tunnel_ethernet_update(self);
 }
 
 /* Half of the cores; the others are for the programs that want the traffic. */
@@ -732,4 +739,8 @@ void culvert_tunnel_get_stats(CulvertTunnel *self, CulvertTunnelStats *stats)
         .udp_send_dropped = atomic_load(&self->udp_send_dropped),
         .looped = atomic_load(&self->looped),
     };
+    if (!self->ethernet)
+        return;
+    stats->not_vxlan = atomic_load(&self->ethernet->not_vxlan);
+    culvert_switch_get_stats(self->ethernet->ports, &stats->switched);
 }

@@ -15,7 +15,9 @@
 
 #include <gio/gio.h>
 
+#include "tun/culvert-switch.h"
 #include "tun/culvert-tun.h"
+#include "tun/culvert-vxlan.h"
 #include "wireguard/wireguard.h"
 
 G_BEGIN_DECLS
@@ -62,6 +64,25 @@ CulvertTunnel *culvert_tunnel_new(void);
  * without the kernel's offloads, for debugging. `workers`: how many queues of the device, each
  * with its thread and sockets; 0: as suits the machine's number of cores. */
 void culvert_tunnel_set_data_path(CulvertTunnel *self, gboolean offload, guint workers);
+
+/* culvert_tunnel_set_ethernet: the device is a TAP device, whose frames travel as VXLAN number
+ * `vni` (RFC 7348), from our address `local` inside the tunnel to those of the peers, and a switch
+ * lies between it and them: see culvert-switch.h. Before listening. A peer's address is the first
+ * of its allowed IPs that is a single host of the family of `local`, in the order of
+ * wg_peer_get_allowed_ips(); one without takes no part. `local` belongs to no interface. */
+void culvert_tunnel_set_ethernet(CulvertTunnel *self, guint32 vni, const CulvertVtep *local);
+
+/* culvert_tunnel_set_vtep: that peer's address inside, whatever single hosts it is allowed; it has
+ * to be allowed it. NULL: as its allowed IPs say. After culvert_tunnel_set_ethernet(). */
+void culvert_tunnel_set_vtep(CulvertTunnel *self, const WgKey *public_key, const CulvertVtep *vtep);
+
+/* culvert_tunnel_get_overhead: by how many bytes the device's MTU is smaller than that of a device
+ * that carries IP packets; 0 without culvert_tunnel_set_ethernet(). */
+guint culvert_tunnel_get_overhead(CulvertTunnel *self);
+
+/* culvert_tunnel_peers_changed: to be called after peers were removed, or their allowed IPs
+ * changed, with the functions of wireguard.h. */
+void culvert_tunnel_peers_changed(CulvertTunnel *self);
 
 /* culvert_tunnel_set_private_key: NULL removes it. */
 void culvert_tunnel_set_private_key(CulvertTunnel *self, const WgKey *key);
@@ -158,6 +179,9 @@ typedef struct {
     guint64 tun_write_dropped; /* the device did not take it: down or full */
     guint64 udp_send_dropped;  /* the socket did not take it: no route, no buffer */
     guint64 looped;            /* the tunnel's own datagrams, routed into the tunnel: dropped */
+    /* of a tunnel that carries Ethernet: */
+    guint64 not_vxlan;           /* packets that are no frame of this VXLAN from a peer's address */
+    CulvertSwitchStats switched; /* frames that were dropped */
 } CulvertTunnelStats;
 
 void culvert_tunnel_get_stats(CulvertTunnel *self, CulvertTunnelStats *stats);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "culvert-tunnel.h"
+#include "tun/culvert-switch.h"
 
 G_BEGIN_DECLS
 
@@ -149,6 +150,45 @@ void tunnel_receiver_free(TunnelReceiver *receiver); /* wipes */
 
 /* tunnel_receiver_drain: delivers what the socket has, for a while; `tun` may be NULL. */
 void tunnel_receiver_drain(TunnelReceiver *receiver, TunnelSocket *socket, CulvertTun *tun);
+
+/* ---- Ethernet (tunnel-ethernet.c) ------------------------------------------------------------ */
+
+/* Of a tunnel that carries frames: one end of a VXLAN, and a switch between the device and the
+ * others. */
+typedef struct {
+    guint32 vni;
+    CulvertVtep local;
+    CulvertSwitch *ports;
+    GHashTable *vteps; /* those that were set: public key in base64 -> CulvertVtep */
+    _Atomic guint64 not_vxlan;
+} TunnelEthernet;
+
+/* What holds for the next frame, too, if it is like the last one: spares the switch's lock. All
+ * zero at first, and again after what came at once, so that nothing that has changed is overlooked
+ * for long. */
+typedef struct {
+    CulvertVtep source; /* a remote and its port; 0: none */
+    guint source_port;
+    guint from;
+    guint8 addresses[2 * ETHERNET_ADDRESS];
+    CulvertForwarding to;
+} TunnelRecent;
+
+void tunnel_ethernet_free(TunnelEthernet *self);
+
+/* tunnel_ethernet_update: peers, or their allowed IPs, are others now. Control thread. */
+void tunnel_ethernet_update(CulvertTunnel *tunnel);
+
+/* tunnel_ethernet_forward: culvert_switch_forward(). Any thread; `recent` is the thread's, and has
+ * the result until the next call. */
+const CulvertForwarding *tunnel_ethernet_forward(TunnelEthernet *self, TunnelRecent *recent,
+                                                 guint from, const guint8 *frame, gsize len,
+                                                 guint count, gint64 now);
+
+/* tunnel_ethernet_receive: the frame in a packet that a peer has sent, and the port of the switch
+ * where it comes in; 0: there is none, or nobody takes part who has that address; counted. */
+guint tunnel_ethernet_receive(TunnelEthernet *self, TunnelRecent *recent, guint8 *packet, gsize len,
+                              guint8 **frame, gsize *frame_len);
 
 /* ---- Handshake messages on their way to the control thread ---------------------------------- */
 
@@ -349,6 +389,7 @@ struct _CulvertTunnel {
     gboolean offload;
     TunnelWorker workers[TUNNEL_WORKERS_MAX];
     guint n_workers;
+    TunnelEthernet *ethernet; /* NULL: it carries IP packets */
 
     /* from thread to thread */
     CulvertTun *_Atomic tun;

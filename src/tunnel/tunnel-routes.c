@@ -181,7 +181,8 @@ static void remember_mtu(TunnelRoutes *self, const struct nlmsghdr *header)
         return;
     mtu = route_mtu(header);
     if (mtu > 0)
-        wg_device_add_route_mtu(culvert_tunnel_get_device(self->tunnel), mtu);
+        wg_device_add_route_mtu(culvert_tunnel_get_device(self->tunnel),
+                                mtu + culvert_tunnel_get_overhead(self->tunnel));
 }
 
 static gboolean read_news(int fd, GIOCondition condition, gpointer data)

@@ -95,6 +95,7 @@ int uapi_device_apply(CulvertTunnel *tunnel, const UapiSet *set)
         remove_all_peers(device);
     for (guint i = 0; i < set->peers->len; i++)
         apply_peer(device, g_ptr_array_index(set->peers, i));
+    culvert_tunnel_peers_changed(tunnel);
     return 0;
 }
 
