@@ -145,7 +145,17 @@ void tunnel_sender_free(TunnelSender *sender); /* wipes */
  * has been reported. */
 gboolean tunnel_sender_drain(TunnelSender *sender, CulvertTun *tun);
 
-TunnelReceiver *tunnel_receiver_new(TunnelWorker *worker, WgAead *aead);
+/* What the same worker has received and goes on to other peers. tunnel_sender_forward: to one; may
+ * be kept, where it lies, until the flush. tunnel_sender_flood: to all but that of the port `from`.
+ * In front of a frame, CULVERT_VXLAN_HEADER_MAX bytes, or as many as are needed between its ends,
+ * are written to. */
+void tunnel_sender_forward(TunnelSender *sender, guint8 *frame, gsize len, const CulvertVtep *to,
+                           gint64 now);
+void tunnel_sender_flood(TunnelSender *sender, guint8 *frame, gsize len, guint from, gint64 now);
+void tunnel_sender_flush(TunnelSender *sender);
+
+/* tunnel_receiver_new: `sender`, borrowed, is for frames that go on. */
+TunnelReceiver *tunnel_receiver_new(TunnelWorker *worker, WgAead *aead, TunnelSender *sender);
 void tunnel_receiver_free(TunnelReceiver *receiver); /* wipes */
 
 /* tunnel_receiver_drain: delivers what the socket has, for a while; `tun` may be NULL. */

@@ -3,6 +3,9 @@
  * tunnel-receive.c: the packets' way in: receive datagrams, find the key of each run of them, open
  * them where they lie, let the core check and count them, join what belongs to one flow, write to
  * the device. Handshake messages are handed to the control thread.
+ *
+ * A tunnel that carries Ethernet takes the frames out of the packets, and asks the switch: some go
+ * to other peers, through the sender of the same thread (tunnel-send.c), from where they lie.
  */
 #include "tunnel-private.h"
 #include "tun/culvert-coalesce.h"
@@ -18,6 +21,9 @@
 /* Datagrams that are opened under one permit: more than one system call joins. */
 #define RUN_MAX 128
 
+/* What is written to the device at once. */
+#define FLAT_MAX (CULVERT_TUN_MAX_PACKET + ETHERNET_LINK_SIZE_MAX)
+
 /* The next datagram of what was received. */
 typedef struct {
     const TunnelReceived *received;
@@ -29,6 +35,9 @@ typedef struct {
 struct _TunnelReceiver {
     TunnelWorker *worker;
     CulvertTunnel *tunnel;
+    TunnelEthernet *ethernet; /* NULL: it carries IP packets */
+    TunnelSender *sender;     /* for frames that go on */
+    TunnelRecent recent;
     CulvertTun *tun; /* NULL: none yet */
     guint queue;     /* of the device, to write to */
     WgAead *aead;
@@ -114,12 +123,13 @@ static gboolean write_apart(TunnelReceiver *self, const CulvertWrite *write)
     guint8 *piece;
 
     if (!self->flat)
-        self->flat = g_malloc(CULVERT_TUN_MAX_PACKET);
+        self->flat = g_malloc(FLAT_MAX);
     for (guint i = 1; i < write->n_iov; i++) {
         memcpy(self->flat + len, write->iov[i].iov_base, write->iov[i].iov_len);
         len += write->iov[i].iov_len;
     }
-    if (!culvert_segmenter_begin(&segmenter, &write->vnet, self->flat, len))
+    if (self->ethernet ? !culvert_segmenter_begin_frame(&segmenter, &write->vnet, self->flat, len)
+                       : !culvert_segmenter_begin(&segmenter, &write->vnet, self->flat, len))
         return FALSE;
     while ((piece_len = culvert_segmenter_next(&segmenter, &piece)) > 0)
         all &= culvert_tun_write_packet(self->tun, self->queue, piece, piece_len);
@@ -175,8 +185,28 @@ static guint open_run(TunnelReceiver *self, const WgRx *rx, Cursor *cursor)
     return n;
 }
 
+/* The device may be given the frame joined with others, and changed by that: the others first. */
+static void add_frame(TunnelReceiver *self, const WgRxPacket *packet, gint64 now)
+{
+    const CulvertForwarding *to;
+    guint8 *frame;
+    gsize len;
+    guint from = tunnel_ethernet_receive(self->ethernet, &self->recent, packet->data, packet->len,
+                                         &frame, &len);
+
+    if (from == 0)
+        return;
+    to = tunnel_ethernet_forward(self->ethernet, &self->recent, from, frame, len, 1, now);
+    if (to->flood)
+        tunnel_sender_flood(self->sender, frame, len, from, now);
+    if (to->remote != 0)
+        tunnel_sender_forward(self->sender, frame, len, &to->vtep, now);
+    if (to->to_device)
+        culvert_coalescer_add_frame(&self->coalescer, frame, len);
+}
+
 /* Those that are authentic, to what is put together for the device. */
-static void add_packets(TunnelReceiver *self, guint n)
+static void add_packets(TunnelReceiver *self, guint n, gint64 now)
 {
     for (guint i = 0; i < n; i++) {
         WgRxPacket *packet = &self->packets[i];
@@ -185,7 +215,10 @@ static void add_packets(TunnelReceiver *self, guint n)
             continue;
         if ((self->tos[i] & CULVERT_ECN_MASK) == CULVERT_ECN_CE)
             culvert_packet_mark_ce(packet->data);
-        culvert_coalescer_add(&self->coalescer, packet->data, packet->len);
+        if (self->ethernet)
+            add_frame(self, packet, now);
+        else
+            culvert_coalescer_add(&self->coalescer, packet->data, packet->len);
     }
 }
 
@@ -202,7 +235,7 @@ static void receive_run(TunnelReceiver *self, Cursor *cursor, const guint8 *data
     }
     n = open_run(self, &rx, cursor);
     wg_rx_end(&rx, self->packets, n, &first->source, now);
-    add_packets(self, n);
+    add_packets(self, n, now);
 }
 
 static void dispatch(TunnelReceiver *self, const TunnelReceived *received, guint n, gint64 now)
@@ -220,6 +253,8 @@ static void dispatch(TunnelReceiver *self, const TunnelReceived *received, guint
         }
     }
     culvert_coalescer_flush(&self->coalescer);
+    if (self->ethernet)
+        tunnel_sender_flush(self->sender);
 }
 
 void tunnel_receiver_drain(TunnelReceiver *self, TunnelSocket *socket, CulvertTun *tun)
@@ -228,6 +263,7 @@ void tunnel_receiver_drain(TunnelReceiver *self, TunnelSocket *socket, CulvertTu
     gboolean more = TRUE;
 
     set_device(self, tun);
+    self->recent = (TunnelRecent){0};
     for (guint i = 0; i < BURST && more; i++) {
         guint n = tunnel_receive(self->inbox, socket, &received, &more);
 
@@ -238,12 +274,14 @@ void tunnel_receiver_drain(TunnelReceiver *self, TunnelSocket *socket, CulvertTu
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 
-TunnelReceiver *tunnel_receiver_new(TunnelWorker *worker, WgAead *aead)
+TunnelReceiver *tunnel_receiver_new(TunnelWorker *worker, WgAead *aead, TunnelSender *sender)
 {
     TunnelReceiver *self = g_new0(TunnelReceiver, 1);
 
     self->worker = worker;
     self->tunnel = worker->tunnel;
+    self->ethernet = worker->tunnel->ethernet;
+    self->sender = sender;
     self->aead = aead;
     self->inbox = tunnel_inbox_new();
     culvert_coalescer_init(&self->coalescer, CULVERT_COALESCE_NOTHING, write_out, self);
@@ -254,7 +292,7 @@ void tunnel_receiver_free(TunnelReceiver *self)
 {
     tunnel_inbox_free(self->inbox);
     if (self->flat)
-        wg_wipe(self->flat, CULVERT_TUN_MAX_PACKET);
+        wg_wipe(self->flat, FLAT_MAX);
     g_free(self->flat);
     g_free(self);
 }

@@ -89,13 +89,13 @@ static gpointer worker_main(gpointer data)
     TunnelWorker *worker = data;
     g_autoptr(WgAead) aead = wg_aead_new();
     TunnelSender *sender = tunnel_sender_new(worker, aead);
-    TunnelReceiver *receiver = tunnel_receiver_new(worker, aead);
+    TunnelReceiver *receiver = tunnel_receiver_new(worker, aead, sender);
 
     wg_aead_get_backend(aead); /* made now, so that the first packet does not wait */
     culvert_sandbox_packet_thread();
     move_packets(worker, aead, sender, receiver);
-    tunnel_sender_free(sender);
     tunnel_receiver_free(receiver);
+    tunnel_sender_free(sender);
     return NULL;
 }
 
