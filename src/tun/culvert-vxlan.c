@@ -218,10 +218,9 @@ static gboolean carry_mark(guint8 *frame, gsize len)
 
     if (!ip)
         return TRUE;
-    if (culvert_packet_ecn(ip) == 0)
-        return FALSE;
-    culvert_packet_mark_ce(ip);
-    return TRUE;
+    if (culvert_packet_ecn(ip) != CULVERT_ECN_CE)
+        culvert_packet_mark_ce(ip);
+    return culvert_packet_ecn(ip) == CULVERT_ECN_CE;
 }
 
 gboolean culvert_vxlan_unwrap(guint32 vni, const CulvertVtep *local, guint8 *packet, gsize len,

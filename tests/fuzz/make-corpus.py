@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes the seeds of tests/fuzz/corpus that are not text: packets and frames for segment and coalesce,
-and commands for datagram. Run it again after a change: what is in the folders is what it wrote."""
+"""Writes the seeds of tests/fuzz/corpus that are not text: packets and frames for segment, coalesce,
+switch and vxlan, and commands for datagram. Run it again after a change: what is in the folders is what it wrote."""
 
 import os
 import struct
@@ -45,6 +45,23 @@ def ethernet(packet, *tags):
     return bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]) + outer + struct.pack(">H", kind) + packet
 
 
+def vxlan(frame, flags=8, number=1):
+    return udp_to(4789, struct.pack(">II", flags << 24, number << 8) + frame)
+
+
+def udp_to(port, payload):
+    return struct.pack(">HHHH", 50000, port, 8 + len(payload), 0) + payload
+
+
+def arrives(port, later, frame):
+    """See fuzz-switch.c."""
+    return bytes([port, later, len(frame)]) + frame
+
+
+def frame_from(source, destination):
+    return bytes([2, 0, 0, 0, 0, destination, 2, 0, 0, 0, 0, source, 8, 6]) + bytes(46)
+
+
 def after_length(packets):
     return b"".join(struct.pack(">H", len(packet)) + packet for packet in packets)
 
@@ -77,6 +94,16 @@ SEEDS = {
     "coalesce/frames-mixed": after_length(
         [ethernet(ipv6(17, udp(bytes(60))), *tags) for tags in ((), (), (10,), (10,), (10, 20))]
         + [ethernet(ipv4(1, icmp(bytes(8)))) + bytes(18), bytes(12) + b"\x08\x06" + bytes(46)]),
+    "vxlan/ipv4": ipv4(17, vxlan(ethernet(ipv4(17, udp(bytes(20)))))),
+    "vxlan/ipv6": ipv6(17, vxlan(ethernet(ipv6(6, tcp(bytes(20))), 10))),
+    "vxlan/marked": b"\x45\x03" + ipv4(17, vxlan(ethernet(b"\x45\x01" + ipv4(1, icmp(b""))[2:])))[2:],
+    "vxlan/arp": ipv4(17, vxlan(frame_from(1, 2))),
+    "switch/learn": arrives(1, 0, frame_from(1, 9)) + arrives(0, 1, frame_from(9, 1))
+    + arrives(2, 1, frame_from(2, 1)),
+    "switch/moves": arrives(1, 0, frame_from(1, 9)) + arrives(2, 200, frame_from(1, 9))
+    + arrives(2, 200, frame_from(1, 9)) + arrives(0, 0, frame_from(9, 1)),
+    "switch/groups": arrives(1, 0, b"\xff" * 6 + frame_from(1, 9)[6:])
+    + arrives(0, 0, b"\x01\x80\xc2\0\0\0" + frame_from(9, 1)[6:]),
     # Bytes are commands: see step() in fuzz-datagram.c.
     "datagram/traffic": bytes([0, 1, 1, 0, 2, 0, 2, 1, 2, 2, 3, 0, 1, 0]),
     "datagram/rekeys": bytes([0, 3, 40, 0, 1, 3, 40, 1, 0, 3, 45, 0, 2, 3, 2, 9, 1]),
