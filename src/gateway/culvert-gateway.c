@@ -7,6 +7,7 @@
 #include "culvert-gateway.h"
 
 #include <glib/gi18n-lib.h>
+#include <sys/socket.h>
 
 #include "tun/culvert-link.h"
 #include "tunnel/culvert-tunnel.h"
@@ -109,7 +110,8 @@ static void on_link(const CulvertLinkState *state, gpointer data)
         tell_of_removal(self);
         return;
     }
-    wg_device_set_mtu(culvert_tunnel_get_device(self->tunnel), state->mtu);
+    wg_device_set_mtu(culvert_tunnel_get_device(self->tunnel),
+                      state->mtu + culvert_tunnel_get_overhead(self->tunnel));
     if (state->up == self->up)
         return;
     self->up = state->up;
@@ -127,8 +129,9 @@ static gboolean create_device(CulvertGateway *self, const CulvertTunOptions *opt
                               GError **error)
 {
     g_autoptr(CulvertTun) tun = culvert_tunnel_open_device(self->tunnel, options, error);
+    guint overhead = culvert_tunnel_get_overhead(self->tunnel);
 
-    if (!tun || !culvert_tun_set_mtu(tun, DEFAULT_MTU, error))
+    if (!tun || !culvert_tun_set_mtu(tun, DEFAULT_MTU - overhead, error))
         return FALSE;
     self->link = culvert_link_watch(tun, on_link, self, error);
     if (!self->link)
@@ -137,11 +140,14 @@ static gboolean create_device(CulvertGateway *self, const CulvertTunOptions *opt
     return TRUE;
 }
 
-CulvertGateway *culvert_gateway_new(const CulvertTunOptions *device, GError **error)
+CulvertGateway *culvert_gateway_new(const CulvertTunOptions *device,
+                                    const GatewayEthernet *ethernet, GError **error)
 {
     g_autoptr(CulvertGateway) self = g_object_new(CULVERT_TYPE_GATEWAY, NULL);
 
     self->name = g_strdup(device->name);
+    if (ethernet->vtep.family != AF_UNSPEC)
+        culvert_tunnel_set_ethernet(self->tunnel, ethernet->vxlan_id, &ethernet->vtep);
     /* First the socket, which tells a second instance better than the device does. */
     self->uapi = culvert_uapi_new(self->tunnel, self->name, FALSE, error);
     if (!self->uapi || !create_device(self, device, error))

@@ -7,6 +7,7 @@
 
 #include <gio/gio.h>
 
+#include "gateway-ethernet.h"
 #include "tun/culvert-tun.h"
 
 G_BEGIN_DECLS
@@ -21,6 +22,7 @@ G_DECLARE_FINAL_TYPE(CulvertGateway, culvert_gateway, CULVERT, GATEWAY, GObject)
 /* culvert_gateway_new: creates the interface and its socket, in the thread-default main context. Of
  * `device` the name, which must not be a pattern, and whom it belongs to count. Errors are for
  * people. */
-CulvertGateway *culvert_gateway_new(const CulvertTunOptions *device, GError **error);
+CulvertGateway *culvert_gateway_new(const CulvertTunOptions *device,
+                                    const GatewayEthernet *ethernet, GError **error);
 
 G_END_DECLS

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * main.c: culvert [-f|--foreground] INTERFACE: a tunnel without NetworkManager, configured by
- * `wg`; takes wireguard-go's place for wg-quick and its systemd units.
+ * main.c: culvert [-f|--foreground] [--tap ...] INTERFACE: a tunnel without NetworkManager,
+ * configured by `wg`; takes wireguard-go's place for wg-quick and its systemd units.
  */
 #include "config.h"
 
@@ -28,7 +28,9 @@ typedef struct {
     gboolean one_queue;
     gboolean version;
     GatewayOwnerOptions owner;
+    GatewayEthernetOptions wanted;
     CulvertTunOptions device;
+    GatewayEthernet ethernet;
 } Options;
 
 /* Names the kernel accepts (net/core/dev.c, dev_valid_name), and no “%”, which would be a
@@ -71,7 +73,8 @@ static gboolean take_arguments(Options *options, int argc, char **argv, GError *
     options->device.name = argv[1];
     return check_interface(options->device.name, error) &&
            gateway_owner_parse(&options->owner, &options->device.owner, &options->device.group,
-                               error);
+                               error) &&
+           gateway_ethernet_parse(&options->wanted, &options->ethernet, error);
 }
 
 static gboolean parse_options(Options *options, int *argc, char ***argv, GError **error)
@@ -82,6 +85,12 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
          N_("Stay in the foreground"), NULL},
         {"no-offload", 0, 0, G_OPTION_ARG_NONE, &options->no_offload,
          N_("Move each packet by itself, for debugging"), NULL},
+        {"tap", 0, 0, G_OPTION_ARG_NONE, &options->wanted.tap,
+         N_("Carry Ethernet, and be a switch for the peers"), NULL},
+        {"vtep", 0, 0, G_OPTION_ARG_STRING, &options->wanted.vtep,
+         N_("With --tap: this end's address inside the tunnel"), N_("ADDRESS")},
+        {"vxlan-id", 0, 0, G_OPTION_ARG_STRING, &options->wanted.vxlan_id,
+         N_("With --tap: the number of the VXLAN, 1 by default"), N_("NUMBER")},
         {"tun-user", 0, 0, G_OPTION_ARG_STRING, &options->owner.user,
          N_("Whom the device belongs to, who may do anything with it"), N_("USER")},
         {"tun-group", 0, 0, G_OPTION_ARG_STRING, &options->owner.group,
@@ -114,6 +123,8 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
                    "                       as there are processors\n"
                    "  CULVERT_TUN_USER     A user: as --tun-user USER\n"
                    "  CULVERT_TUN_GROUP    A group: as --tun-group GROUP\n"
+                   "  CULVERT_VTEP         An address: as --tap --vtep ADDRESS\n"
+                   "  CULVERT_VXLAN_ID     A number: as --vxlan-id NUMBER\n"
                    "  CULVERT_SANDBOX      no: keeps its privileges and system calls, for "
                    "debugging\n"));
     if (!g_option_context_parse(context, argc, argv, error))
@@ -122,6 +133,7 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
     if (g_strcmp0(g_getenv("WG_PROCESS_FOREGROUND"), "1") == 0)
         options->foreground = TRUE;
     gateway_owner_read_environment(&options->owner);
+    gateway_ethernet_read_environment(&options->wanted);
     return take_arguments(options, *argc, *argv, error);
 }
 
@@ -160,7 +172,7 @@ static gboolean run(const Options *options, GError **error)
     if (!culvert_netns_start(error) || !culvert_sandbox_enter(error))
         return FALSE;
     loop = g_main_loop_new(NULL, FALSE);
-    gateway = culvert_gateway_new(&options->device, error);
+    gateway = culvert_gateway_new(&options->device, &options->ethernet, error);
     if (!gateway)
         return FALSE;
     g_signal_connect_swapped(gateway, "ended", G_CALLBACK(g_main_loop_quit), loop);
@@ -190,6 +202,7 @@ int main(int argc, char **argv)
 
     parsed = parse_options(&options, &argc, &argv, &error);
     gateway_owner_options_clear(&options.owner);
+    gateway_ethernet_options_clear(&options.wanted);
     if (!parsed) {
         g_printerr("culvert: %s\n", error->message);
         return EXIT_FAILURE;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Writes the seeds of tests/fuzz/corpus that are not text: packets and frames for segment, coalesce,
-switch and vxlan, and commands for datagram. Run it again after a change: what is in the folders is what it wrote."""
+switch and vxlan, and commands for datagram. Run it again after a change: what is in the folders is
+what it wrote."""
 
 import os
 import struct
@@ -96,7 +97,8 @@ SEEDS = {
         + [ethernet(ipv4(1, icmp(bytes(8)))) + bytes(18), bytes(12) + b"\x08\x06" + bytes(46)]),
     "vxlan/ipv4": ipv4(17, vxlan(ethernet(ipv4(17, udp(bytes(20)))))),
     "vxlan/ipv6": ipv6(17, vxlan(ethernet(ipv6(6, tcp(bytes(20))), 10))),
-    "vxlan/marked": b"\x45\x03" + ipv4(17, vxlan(ethernet(b"\x45\x01" + ipv4(1, icmp(b""))[2:])))[2:],
+    "vxlan/marked": b"\x45\x03"
+    + ipv4(17, vxlan(ethernet(b"\x45\x01" + ipv4(1, icmp(b""))[2:])))[2:],
     "vxlan/arp": ipv4(17, vxlan(frame_from(1, 2))),
     "switch/learn": arrives(1, 0, frame_from(1, 9)) + arrives(0, 1, frame_from(9, 1))
     + arrives(2, 1, frame_from(2, 1)),
