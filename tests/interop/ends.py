@@ -36,6 +36,8 @@ def command(program):
 class End:
     """`number` makes its addresses inside: 10.8.0.number and fd08::number."""
 
+    options = ()  # of the program
+
     def __init__(self, host, program, number, device="wg0", port=51820, networks=None,
                  environment=None):
         self.host = host
@@ -69,7 +71,7 @@ class End:
     def create(self):
         """The program runs and can be configured."""
         running.append(self)
-        self.process = self.host.spawn(command(self.program), "-f", self.device,
+        self.process = self.host.spawn(command(self.program), "-f", *self.options, self.device,
                                        log=f"{self.program}-{self.device}",
                                        env={"LOG_LEVEL": "verbose", "WG_PROCESS_FOREGROUND": "1"}
                                        | self.environment)

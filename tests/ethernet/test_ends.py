@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Two stations, each at an end of a tunnel: culvert's or the kernel's, over IPv4 and IPv6."""
+
+import json
+
+import pytest
+
+from ends import PAIRS, V4, V6, stop_all
+from lab import Lab, wait_for
+from stations import BROADCAST, MTU, Station
+
+
+class Ends(tuple):
+    family = 4
+
+    @property
+    def mtu(self):
+        return MTU[self.family]
+
+
+@pytest.fixture(scope="module", params=[(programs, family) for family in (4, 6)
+                                        for programs in PAIRS],
+                ids=lambda param: f"{'-'.join(param[0])}-over-ipv{param[1]}")
+def ends(request):
+    programs, family = request.param
+    with Lab() as lab:
+        hosts = lab.add_host("a"), lab.add_host("b")
+        lab.link(*hosts, V4, V6)
+        made = Ends(Station(host, program, number, family)
+                    for host, program, number in zip(hosts, programs, (1, 2)))
+        made.family = family
+        a, b = made
+        for end in made:
+            end.start()
+        # Who knows where the other is comes last: it has something to say at once.
+        b.add_peer(a)
+        a.add_peer(b, endpoint="192.0.2.1:51820")
+        wait_for(lambda: a.ping(b.v4), "the first ping")
+        yield made
+        stop_all()
+
+
+def test_mtu(ends):
+    for end in ends:
+        assert end.link()["mtu"] == ends.mtu
+
+
+def test_addresses_are_resolved(ends):
+    """ARP and IPv6's neighbour discovery, which is multicast."""
+    a, b = ends
+    for end, other in ((a, b), (b, a)):
+        for version in (4, 6):
+            end.forget_neighbours()
+            assert end.ping(other.inside(version), count=10)
+            assert end.neighbours()[other.inside(version)] == other.mac
+
+
+def fragments(host):
+    """How many the host has made so far."""
+    counters = json.loads(host.output("nstat", "-asz", "--json"))["kernel"]
+    return counters["IpFragCreates"] + counters["Ip6FragCreates"]
+
+
+@pytest.mark.parametrize("version", [4, 6], ids=["ipv4", "ipv6"])
+def test_largest_packet(ends, version):
+    """The largest packet passes whole, in one datagram; a larger one is not even sent."""
+    headers = 28 if version == 4 else 48
+    before = [fragments(end.host) for end in ends]
+    for end, other in (ends, reversed(ends)):
+        assert end.ping(other.inside(version), "-M", "do", "-s", ends.mtu - headers)
+        refused = end.host.run("ping", "-c1", "-w2", "-M", "do", "-s", ends.mtu - headers + 1,
+                               other.inside(version), check=False)
+        assert refused.returncode != 0
+        assert f"mtu={ends.mtu}" in refused.stdout or f"mtu: {ends.mtu}" in refused.stdout
+        # In fragments that each fit.
+        if version == 4:
+            assert end.ping(other.v4, "-M", "dont", "-s", 4000)
+    assert [fragments(end.host) for end in ends] >= before
+    if version == 6:
+        assert [fragments(end.host) for end in ends] == before
+
+
+def test_broadcast(ends):
+    for end, other in (ends, reversed(ends)):
+        other.host.run("sysctl", "-qw", "net.ipv4.icmp_echo_ignore_broadcasts=0")
+        answer = end.host.run("ping", "-b", "-c1", "-w4", "-I", end.ethernet, "10.9.0.255").stdout
+        other.host.run("sysctl", "-qw", "net.ipv4.icmp_echo_ignore_broadcasts=1")
+        assert f"bytes from {other.v4}" in answer
+
+
+def test_multicast(ends):
+    """All nodes of the link, of IPv6; and a group that nobody has joined."""
+    for end, other in (ends, reversed(ends)):
+        answer = end.host.run("ping", "-c3", "-i0.2", "-w4", f"ff02::1%{end.ethernet}").stdout
+        link_local, = (one["local"] for one in json.loads(
+            other.ip("-json", "-6", "address", "show", "dev", other.ethernet))[0]["addr_info"]
+            if one["scope"] == "link")
+        assert f"bytes from {link_local}" in answer
+        listener = other.listen()
+        end.send("01:00:5e:7f:00:07", "to a group")
+        listener.wait("to a group")
+        listener.stop()
+
+
+def test_other_types(ends):
+    """A frame without IP, to a station and to all."""
+    for end, other in (ends, reversed(ends)):
+        listener = other.listen()
+        end.send(other.mac, "for you")
+        end.send(BROADCAST, "for all")
+        listener.wait("for all")
+        assert listener.frames() == [(other.mac, end.mac, "88b5", "for you"),
+                                     (BROADCAST, end.mac, "88b5", "for all")]
+        listener.stop()
+
+
+def test_tags(ends):
+    """As they are: also two of them, and one with a priority and nothing behind it."""
+    for end, other in (ends, reversed(ends)):
+        listener = other.listen()
+        for kind in ("8100000a88b5", "8100600a8100001488b5"):
+            end.send(other.mac, f"tagged {kind}", kind=kind)
+            listener.wait(f"tagged {kind}")
+        assert [frame[2] for frame in listener.frames()] == ["8100000a88b5", "8100600a8100001488b5"]
+        listener.stop()
+
+
+@pytest.mark.parametrize("version", [4, 6], ids=["ipv4", "ipv6"])
+def test_tcp(ends, version):
+    a, b = ends
+    assert a.flows("tcp", b, version, count=256) == 256
+    assert b.flows("tcp", a, version, count=256) == 256
+    assert a.flows("tcp", b, version, flows=10, count=8) == 80
+
+
+@pytest.mark.parametrize("version", [4, 6], ids=["ipv4", "ipv6"])
+def test_udp(ends, version):
+    a, b = ends
+    for size in (18, ends.mtu - 48):
+        assert a.flows("udp", b, version, size=size, count=160) == 160
+
+
+def test_other_network(ends):
+    """Who is in another VXLAN is not heard, and does not hear."""
+    a, b = ends
+    if a.is_culvert and b.is_culvert:
+        pytest.skip("the kernel's end can be another one without being started anew")
+    kernel, other = (a, b) if not a.is_culvert else (b, a)
+    kernel.ip("link", "set", "vx0", "down")
+    kernel.ip("link", "add", "vx7", "type", "vxlan", "id", 7, "local", kernel.end, "remote",
+              other.end, "dstport", 4789, "dev", kernel.device)
+    try:
+        kernel.ip("address", "add", "10.9.0.99/24", "dev", "vx7")
+        kernel.ip("link", "set", "vx7", "up")
+        received, _sent = other.transfer(kernel)
+        assert not kernel.ping(other.v4, "-I", "vx7", deadline=1)
+        # It was there, and nobody was told.
+        wait_for(lambda: other.transfer(kernel)[0] > received, "the other network's frames")
+    finally:
+        kernel.ip("link", "delete", "vx7")
+        kernel.ip("link", "set", "vx0", "up")
+        wait_for(lambda: kernel.ping(other.v4), "the way back")
