@@ -697,6 +697,7 @@ CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const CulvertTunOpti
 
     own.n_queues = self->n_workers;
     own.offload = self->offload;
+    own.tap = self->ethernet != NULL;
     return culvert_tun_open(&own, error);
 }
 

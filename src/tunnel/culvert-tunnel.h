@@ -152,7 +152,7 @@ void culvert_tunnel_watch_path(CulvertTunnel *self, const WgKey *public_key);
 void culvert_tunnel_check_network(CulvertTunnel *self);
 
 /* culvert_tunnel_open_device: creates a device, see culvert_tun_open(), with as many queues and the
- * offload that this tunnel wants, whatever `options` says of these. */
+ * offload that this tunnel wants, for IP packets or Ethernet, whatever `options` says of these. */
 CulvertTun *culvert_tunnel_open_device(CulvertTunnel *self, const CulvertTunOptions *options,
                                        GError **error);
 
