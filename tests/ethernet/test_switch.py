@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""culvert as a switch for three stations, one of which has the kernel's VXLAN."""
+
+import os
+import time
+
+import pytest
+
+from ends import check_log, running
+from lab import Lab, wait_for
+from stations import BROADCAST, TYPE, Station, send_frames
+
+RESERVED = "01:80:c2:00:00:{:02x}"
+AGEING = 300  # seconds
+
+# Of stations that are not there.
+MACS = [f"02:00:00:00:01:{number:02x}" for number in range(16)]
+
+
+class Star:
+    """`hub`, and the stations `spokes` around it, each of which knows it alone."""
+
+    def __init__(self, lab, environment=None):
+        self.hub = Station(lab.add_host("hub"), "culvert", 1, environment=environment)
+        self.hub.start()
+        self.spokes = []
+        for number, program in enumerate(("culvert", "culvert", "wireguard-go"), 2):
+            host = lab.add_host(f"spoke{number}")
+            lab.link(host, self.hub.host, f"192.0.{number}.0/24", names=("wan0", f"wan{number}"))
+            spoke = Station(host, program, number, environment=environment)
+            spoke.start()
+            self.hub.add_peer(spoke)
+            spoke.add_peer(self.hub, endpoint=f"192.0.{number}.1:51820")
+            self.spokes.append(spoke)
+        self.meet()
+
+    @property
+    def stations(self):
+        return [self.hub, *self.spokes]
+
+    def meet(self):
+        """Everyone has a session with the hub, which knows where everyone is."""
+        for spoke in self.spokes:
+            wait_for(lambda spoke=spoke: spoke.ping(self.hub.v4), f"{spoke.host.name} to be heard",
+                     deadline=30)
+
+    def listen(self):
+        return [station.listen() for station in self.stations]
+
+
+def send_and_wait(sender, to, payload, listeners, source=None):
+    """Sends it, and then to all something that comes behind it everywhere: (payloads at each)."""
+    mark = f"mark-{time.monotonic_ns()}"
+    sender.send(to, payload, source=source)
+    sender.send(BROADCAST, mark)
+    for listener in listeners:
+        if listener.host is not sender.host:
+            listener.wait(mark)
+    return [[got for got in listener.payloads() if got == payload] for listener in listeners]
+
+
+@pytest.fixture(scope="module")
+def star(lab):
+    return Star(lab)
+
+
+@pytest.fixture
+def listeners(star):
+    made = star.listen()
+    yield made
+    for listener in made:
+        listener.stop()
+
+
+def test_everyone_reaches_everyone(star):
+    for one in star.stations:
+        for other in star.stations:
+            if one is not other:
+                assert one.ping(other.v4, count=10) and one.ping(other.v6, count=10)
+
+
+def test_stream_from_peer_to_peer(star):
+    """Through the switch, over culvert and the kernel's VXLAN."""
+    a, b, kernel = star.spokes
+    for one, other in ((a, b), (b, a), (a, kernel), (kernel, a)):
+        for version in (4, 6):
+            assert one.flows("tcp", other, version, count=64) == 64
+        assert one.flows("udp", other, size=1300, count=160) == 160
+
+
+def test_frames_go_to_their_station_alone(star, listeners):
+    a, b, _kernel = star.spokes
+    assert a.ping(b.v4)
+    got = send_and_wait(a, b.mac, "for b", listeners)
+    assert got == [[], [], ["for b"], []]
+    got = send_and_wait(a, star.hub.mac, "for the hub", listeners)
+    assert got == [["for the hub"], [], [], []]
+
+
+@pytest.mark.parametrize("to", [BROADCAST, "01:00:5e:00:00:07", MACS[15]],
+                         ids=["broadcast", "multicast", "unknown"])
+def test_flooding(star, listeners, to):
+    """Once to everyone but where it came from."""
+    for number, sender in enumerate(star.stations):
+        payload = f"from {number}"
+        got = send_and_wait(sender, to, payload, listeners)
+        assert got == [[] if other == number else [payload] for other in range(4)]
+
+
+def test_links_own_protocols_stay(star, listeners):
+    """Spanning tree, LACP, pause and the like are for one link."""
+    for sender in star.stations:
+        if not sender.is_culvert:
+            continue  # the kernel's does send them; the switch has to drop them
+        for last in (0, 2, 3, 0xe):
+            got = send_and_wait(sender, RESERVED.format(last), "for this link", listeners)
+            assert got == [[]] * 4
+    kernel = star.spokes[2]
+    got = send_and_wait(kernel, RESERVED.format(0), "for this link", listeners)
+    assert got == [[]] * 4
+    # The next one is no longer reserved.
+    got = send_and_wait(kernel, RESERVED.format(16), "for all", listeners)
+    assert got == [["for all"]] * 3 + [[]]
+
+
+def test_no_station_is_taken_over(star, listeners):
+    """A peer that claims another's address, or that of a station at the hub, is not believed."""
+    a, b, kernel = star.spokes
+    for victim in (b, star.hub):
+        assert a.ping(victim.v4)
+        mac = victim.mac
+        got = send_and_wait(kernel, BROADCAST, "I am another", listeners, source=mac)
+        assert got == [[]] * 4
+        payload = f"still {victim.host.name}"
+        wanted = [[payload] if station is victim else [] for station in star.stations]
+        assert send_and_wait(a, mac, payload, listeners) == wanted
+
+
+def test_groups_do_not_send(star, listeners):
+    a = star.spokes[0]
+    assert send_and_wait(a, BROADCAST, "we", listeners, source="01:00:5e:00:00:07") == [[]] * 4
+
+
+def test_storm(star, listeners):
+    """A peer's broadcasts are copied to the others as often as it may be in a second."""
+    a = star.spokes[0]
+    before = star.hub.transfer(star.spokes[1])[1]
+    frame = (BROADCAST + MACS[0] + TYPE).replace(":", "") + b"storm".hex().ljust(2000, "0")
+    start = time.monotonic()
+    send_frames(a.host, a.ethernet, frame, 20000)
+    seconds = time.monotonic() - start
+    wait_for(lambda: listeners[0].payloads().count("storm") > 1000, "the storm")
+    frames = (star.hub.transfer(star.spokes[1])[1] - before) / 1000
+    assert 1000 < frames < 2000 * (seconds + 2)
+    # Who is known is reached meanwhile.
+    assert a.ping(star.spokes[1].v4)
+
+
+def test_peers_come_and_go(star, listeners):
+    """As `wg set` says: an address that is no more a peer's is no end any more."""
+    a, b, _kernel = star.spokes
+    assert a.ping(b.v4)
+    star.hub.wg("peer", b.public, "allowed-ips", "10.99.0.0/24")
+    assert send_and_wait(a, b.mac, "to nobody", listeners[:2] + listeners[3:]) == [
+        ["to nobody"], [], ["to nobody"]]  # nobody knows where b is
+    assert not a.ping(b.v4, deadline=1)
+    star.hub.wg("peer", b.public, "allowed-ips", "10.99.0.0/24," + f"{b.end}/32")
+    wait_for(lambda: a.ping(b.v4), "b to be back")
+
+
+def test_other_network(star, lab):
+    """Who is in another VXLAN is not heard, and does not hear."""
+    host = lab.add_host("other")
+    lab.link(host, star.hub.host, "192.0.9.0/24", names=("wan0", "wan9"))
+    other = Station(host, "culvert", 9, vxlan=7)
+    other.start()
+    star.hub.add_peer(other)
+    other.add_peer(star.hub, endpoint="192.0.9.1:51820")
+    listener = star.hub.listen()
+    silent = other.listen()
+    for _ in range(2):
+        other.send(BROADCAST, "another network")
+    wait_for(lambda: star.hub.transfer(other)[0] > 200, "the other network's frames")
+    star.hub.send(BROADCAST, "this network")
+    wait_for(lambda: other.transfer(star.hub)[0] > 200, "this network's frames")
+    star.spokes[0].send(BROADCAST, "the end")
+    listener.wait("the end")
+    assert "another network" not in listener.stop()
+    assert silent.stop() == []
+    star.hub.wg("peer", other.public, "remove")
+
+
+def test_stations_invented(star, listeners):
+    """A peer that invents stations harms itself alone: the others' stay known."""
+    a, b, kernel = star.spokes
+    assert kernel.ping(b.v4)
+    head = star.hub.mac.replace(":", "")
+    script = f"""
+import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("{a.ethernet}", 0))
+for n in range(20000):
+    s.send(bytes.fromhex("{head}") + bytes([2, 7]) + n.to_bytes(4, "big")
+           + bytes.fromhex("{TYPE}") + bytes(46))
+"""
+    a.host.run("/usr/bin/python3", "-c", script)
+    assert send_and_wait(kernel, b.mac, "still there", listeners) == [[], [], ["still there"], []]
+
+
+# ---- Ageing
+
+@pytest.fixture
+def fresh_lab(request):
+    """For a test that needs another star."""
+    folder = os.environ.get("CULVERT_LOGS")
+    before = len(running)
+    with Lab(os.path.join(folder, request.node.name) if folder else None) as made:
+        yield made
+        while len(running) > before:
+            running[-1].stop()
+        for host in made.hosts:
+            check_log(host)
+
+
+@pytest.fixture
+def clock(tmp_path):
+    """(how to start a program under it, how to let it pass)"""
+    path = tmp_path / "shift"
+    path.write_bytes(bytes(16))
+
+    def advance(seconds):
+        with open(path, "r+b") as file:
+            file.seek(8)
+            asleep = int.from_bytes(file.read(8), "little") + seconds
+            file.seek(8)
+            file.write(asleep.to_bytes(8, "little"))
+    return {"LD_PRELOAD": os.environ["CULVERT_CLOCK"], "LAB_CLOCK": str(path)}, advance
+
+
+@pytest.mark.skipif("CULVERT_CLOCK" not in os.environ, reason="needs clock.c, in CULVERT_CLOCK")
+def test_ageing(fresh_lab, clock):
+    """A station that is not heard of for five minutes is forgotten: its frames go to all again, and
+    it may be somewhere else. The clocks are moved; culvert takes that for a sleep, after which there
+    are new sessions."""
+    environment, advance = clock
+    star = Star(fresh_lab, environment)
+    a, b, kernel = star.spokes
+    listeners = star.listen()
+    mac = MACS[3]
+    a.send(BROADCAST, "here I am", source=mac)
+    for listener in (listeners[0], *listeners[2:]):
+        listener.wait("here I am")
+    assert send_and_wait(b, mac, "first", listeners) == [[], ["first"], [], []]
+    assert send_and_wait(kernel, BROADCAST, "mine", listeners, source=mac) == [[]] * 4
+
+    advance(AGEING - 100)
+    star.meet()
+    assert send_and_wait(b, mac, "second", listeners) == [[], ["second"], [], []]
+    advance(100)
+    star.meet()
+    assert send_and_wait(b, mac, "third", listeners) == [["third"], ["third"], [], ["third"]]
+    assert send_and_wait(kernel, BROADCAST, "mine now", listeners, source=mac) == [
+        ["mine now"], ["mine now"], ["mine now"], []]
+    assert send_and_wait(b, mac, "fourth", listeners) == [[], [], [], ["fourth"]]
