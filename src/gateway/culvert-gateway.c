@@ -76,6 +76,22 @@ static void on_socket_removed(CulvertUapi *uapi, gpointer data)
     g_signal_emit(data, ended_signal, 0);
 }
 
+/* What the switch has dropped so far. */
+static void log_drops(CulvertGateway *self)
+{
+    CulvertTunnelStats stats;
+
+    if (culvert_tunnel_get_overhead(self->tunnel) == 0)
+        return;
+    culvert_tunnel_get_stats(self->tunnel, &stats);
+    g_debug("Dropped: %" G_GUINT64_FORMAT " packets that are no frames of this VXLAN, "
+            "%" G_GUINT64_FORMAT " frames that are malformed, %" G_GUINT64_FORMAT
+            " for neighbours only, %" G_GUINT64_FORMAT " from stations that are elsewhere, "
+            "%" G_GUINT64_FORMAT " beyond the limit for copies",
+            stats.not_vxlan, stats.switched.malformed, stats.switched.reserved,
+            stats.switched.moved, stats.switched.flooded);
+}
+
 static void go_up(CulvertGateway *self)
 {
     g_autoptr(GError) error = NULL;
@@ -120,6 +136,7 @@ static void on_link(const CulvertLinkState *state, gpointer data)
     } else {
         culvert_tunnel_hang_up(self->tunnel);
         g_message("Interface “%s” is down", self->name);
+        log_drops(self);
     }
 }
 
@@ -177,6 +194,7 @@ static void culvert_gateway_finalize(GObject *object)
     g_clear_object(&self->uapi);
     g_clear_pointer(&self->link, culvert_link_free);
     g_signal_handlers_disconnect_by_data(self->tunnel, self);
+    log_drops(self);
     culvert_tunnel_stop(self->tunnel);
     g_clear_object(&self->tunnel);
     g_free(self->name);

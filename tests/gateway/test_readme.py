@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """README.md's “Run a gateway”, word for word: its commands and files, on a gateway and a laptop with
-an internet behind it. And culvert(8). Left out are apt, and systemctl, since no systemd runs here:
+an internet behind it; and “Connect two networks by Ethernet”. And culvert(8). Left out are apt, and systemctl, since no systemd runs here:
 the commands of its unit are run with the environment of the drop-in instead."""
 
 import os
@@ -22,11 +22,14 @@ PATH = {"PATH": f"{os.path.dirname(PROGRAM)}:/usr/local/sbin:/usr/local/bin:/usr
                 "/sbin:/bin"}
 
 
-def blocks():
-    """The indented blocks of the section, in their order."""
+def section(name):
     with open(README, encoding="utf-8") as file:
-        section = re.search(r"\n## Run a gateway\n(.*?)\n## ", file.read(), re.S)[1]
-    found = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", section, re.M)
+        return re.search(rf"\n## {name}\n(.*?)\n## ", file.read(), re.S)[1]
+
+
+def blocks(text):
+    """The indented blocks of a section, in their order."""
+    found = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", text, re.M)
     return [re.sub(r"^ {4}", "", block.strip("\n"), flags=re.M) + "\n" for block in found]
 
 
@@ -81,7 +84,7 @@ def unit(host, what):
 
 def test_run_a_gateway(machines):
     laptop, office, internet = machines
-    keys, gateway_conf, systemd, laptop_conf = blocks()
+    keys, gateway_conf, systemd, laptop_conf = blocks(section("Run a gateway"))
     gateway_private, gateway_public = make_key(office, keys)
     laptop_private, laptop_public = make_key(laptop, keys)
     office.write("/etc/wireguard/gw0.conf",
@@ -110,6 +113,94 @@ def test_run_a_gateway(machines):
         end_of(pid)
     assert office.output("nft", "list", "ruleset") == before
     assert office.sh("ls -A /run/wireguard") == ""
+
+
+# ---- Ethernet
+
+ETHERNET = section("Connect two networks by Ethernet")
+
+PORT = "192.0.2.1:51820"
+
+
+def swapped(text):
+    """What the one end does, as the other does it."""
+    return text.replace("10.8.0.1", "10.8.0.*").replace("10.8.0.2", "10.8.0.1").replace(
+        "10.8.0.*", "10.8.0.2")
+
+
+@pytest.fixture
+def sites(lab):
+    """Two gateways, each with a host at its eth1, which know nothing of each other's network."""
+    office, home, *hosts = made = [lab.add_host(name) for name in ("office", "home", "desk", "sofa")]
+    lab.link(home, office, "192.0.2.0/24", names=("wan0", "wan0"))
+    for number, (gateway, host) in enumerate(zip((office, home), hosts), 1):
+        gateway.run("mkdir", "-p", "/etc/wireguard")
+        gateway.run("mount", "-t", "tmpfs", "tmpfs", "/etc/wireguard")
+        lab.link(host, gateway, names=("eth0", "eth1"))
+        host.run("ip", "address", "add", f"10.9.0.{number}/24", "dev", "eth0")
+        host.run("ip", "address", "add", f"fd09::{number}/64", "dev", "eth0", "nodad")
+    yield made
+    for host in made:
+        lab.hosts.remove(host)
+        host.close()
+
+
+def make_tap_key(gateway):
+    (command,) = (" ".join(code.split()) for code in re.findall(r"`([^`]*)`", ETHERNET)
+                  if "genkey" in code)
+    return gateway.sh(f"umask 077; {command}")
+
+
+def start_tap(gateway, conf, switch, other_key, endpoint=""):
+    gateway.write("/etc/wireguard/tap0.conf",
+                  fill(conf, what_is_in_tap0_key=gateway.read("/etc/wireguard/tap0.key").strip(),
+                       the_other_end_s_public_key=other_key) + endpoint, 0o600)
+    gateway.sh(switch, env=PATH)
+
+
+def check_network(hosts):
+    """Everything that Ethernet is wanted for, and packets of its usual size."""
+    one, other = hosts
+    wait_for(lambda: one.succeeds("ping", "-c1", "-w1", "10.9.0.2"), "the other network")
+    for host, number in ((one, 2), (other, 1)):
+        for argv in (["-M", "do", "-s", "1472", f"10.9.0.{number}"],
+                     ["-M", "do", "-s", "1452", f"fd09::{number}"]):
+            assert host.succeeds("ping", "-c3", "-i0.01", "-w8", *argv), argv
+    other.run("sysctl", "-qw", "net.ipv4.icmp_echo_ignore_broadcasts=0")
+    assert "bytes from 10.9.0.2" in one.output("ping", "-b", "-c1", "-w8", "10.9.0.255")
+
+
+def end_tap(gateway):
+    (pid,) = gateway.pids(NAME)
+    gateway.run("ip", "link", "delete", "tap0")
+    end_of(pid)
+
+
+def test_networks_by_culvert(sites):
+    office, home, *hosts = sites
+    conf, switch, _kernel = blocks(ETHERNET)
+    keys = {gateway: make_tap_key(gateway) for gateway in (office, home)}
+    start_tap(office, conf, switch, keys[home])
+    start_tap(home, swapped(conf), swapped(switch), keys[office], f"Endpoint = {PORT}\n")
+    check_network(hosts)
+    for gateway in (office, home):
+        end_tap(gateway)
+
+
+def test_networks_by_the_kernels_vxlan(sites):
+    office, home, *hosts = sites
+    conf, switch, kernel = blocks(ETHERNET)
+    keys = {gateway: make_tap_key(gateway) for gateway in (office, home)}
+    office.spawn("wireguard-go", "-f", "gw0", log="wireguard-go")
+    wait_for(lambda: office.succeeds("wg", "show", "gw0"), "wireguard-go to make gw0")
+    office.run("wg", "set", "gw0", "private-key", "/etc/wireguard/tap0.key", "listen-port", "51820",
+               "peer", keys[home], "allowed-ips", "10.8.0.2/32")
+    office.run("ip", "address", "add", "10.8.0.1/24", "dev", "gw0")
+    office.run("ip", "link", "set", "gw0", "up")
+    office.sh(kernel)
+    start_tap(home, swapped(conf), swapped(switch), keys[office], f"Endpoint = {PORT}\n")
+    check_network(hosts)
+    end_tap(home)
 
 
 # ---- culvert(8)

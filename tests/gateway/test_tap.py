@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`culvert --tap`: what it is started with. What it then does is in ../ethernet."""
+
+import json
+import os
+
+import pytest
+
+from conftest import Culvert
+
+PROGRAM = os.environ.get("CULVERT", "culvert")
+
+
+@pytest.mark.parametrize("options, said", [
+    (["--tap"], "--tap needs --vtep"),
+    (["--vtep", "10.8.0.1"], "add --tap"),
+    (["--vxlan-id", "5"], "add --tap"),
+    (["--tap", "--vtep", "10.8.0.1/24"], "“10.8.0.1/24” cannot be"),
+    (["--tap", "--vtep", "gateway"], "“gateway” cannot be"),
+    (["--tap", "--vtep", "0.0.0.0"], "“0.0.0.0” cannot be"),
+    (["--tap", "--vtep", "224.0.0.1"], "“224.0.0.1” cannot be"),
+    (["--tap", "--vtep", "127.0.0.1"], "“127.0.0.1” cannot be"),
+    (["--tap", "--vtep", "ff02::1"], "“ff02::1” cannot be"),
+    (["--tap", "--vtep", "fe80::1"], "“fe80::1” cannot be"),
+    (["--tap", "--vtep", "10.8.0.1", "--vxlan-id", "0"], "“0” is not the number of a VXLAN"),
+    (["--tap", "--vtep", "10.8.0.1", "--vxlan-id", "16777216"], "“16777216” is not the number"),
+    (["--tap", "--vtep", "10.8.0.1", "--vxlan-id", "one"], "“one” is not the number"),
+])
+def test_refused(host, options, said):
+    result = host.run(PROGRAM, *options, "gw0", check=False, timeout=10)
+    assert result.returncode == 1 and said in result.stdout
+    assert not host.succeeds("ip", "link", "show", "gw0")
+
+
+@pytest.mark.parametrize("options, env, mtu", [
+    (["--tap", "--vtep", "10.8.0.1"], {}, 1370),
+    (["--tap", "--vtep", "fd08::1", "--vxlan-id", "16777215"], {}, 1350),
+    ([], {"CULVERT_VTEP": "10.8.0.1"}, 1370),
+    ([], {"CULVERT_VTEP": "fd08::1", "CULVERT_VXLAN_ID": "7"}, 1350),
+    (["--vtep", "fd08::1"], {"CULVERT_VTEP": "10.8.0.1"}, 1350),
+])
+def test_device(host, options, env, mtu):
+    made = Culvert(host, env=env, options=options)
+    link, = json.loads(host.output("ip", "-json", "-details", "link", "show", "gw0"))
+    made.stop()
+    assert link["linkinfo"]["info_data"]["type"] == "tap"
+    assert (link["link_type"], link["mtu"]) == ("ether", mtu)
+
+
+def test_vtep_belongs_to_no_interface(host):
+    made = Culvert(host, options=["--tap", "--vtep", "10.8.0.1"])
+    made.up()
+    assert "10.8.0.1" not in host.output("ip", "address")
+    made.stop()
+
+
+def test_drops_are_logged(host):
+    """A frame that no switch passes on, of the interface itself."""
+    made = Culvert(host, options=["--tap", "--vtep", "10.8.0.1"], level="debug")
+    made.up()
+    host.run("/usr/bin/python3", "-c", """
+import socket
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+    s.bind(("gw0", 0))
+    s.send(bytes.fromhex("0180c2000000" "020000000001" "0027") + bytes(46))
+""")
+    host.run("ip", "link", "set", "gw0", "down")
+    made.wait_log(" 1 for neighbours only")
+    made.stop()
