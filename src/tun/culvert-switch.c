@@ -206,21 +206,18 @@ static void close_port(CulvertSwitch *self, guint at)
     self->n_remotes--;
 }
 
-/* FALSE: there is no room for it. */
-static gboolean add_remote(CulvertSwitch *self, const CulvertVtep *vtep)
+/* The first port from `at` on that is free: where that was. N_PORTS: there is no room for it. */
+static guint add_remote(CulvertSwitch *self, guint at, const CulvertVtep *vtep)
 {
-    guint at = 1;
-
     while (at < N_PORTS && self->ports[at].memory)
         at++;
     if (at == N_PORTS)
-        return FALSE;
+        return at;
     open_port(self, at);
     self->ports[at].vtep = *vtep;
-    self->ports[at].kept = TRUE;
     g_hash_table_insert(self->by_vtep, &self->ports[at].vtep, &self->ports[at]);
     self->n_remotes++;
-    return TRUE;
+    return at;
 }
 
 /* As many buckets as there can be stations. */
@@ -241,11 +238,8 @@ static void fit_buckets(CulvertSwitch *self)
     }
 }
 
-guint culvert_switch_set_remotes(CulvertSwitch *self, const CulvertVtep *remotes, guint n)
+static void close_ports_but(CulvertSwitch *self, const CulvertVtep *remotes, guint n)
 {
-    guint left_out = 0;
-
-    pthread_mutex_lock(&self->lock);
     for (guint at = 1; at < self->n_ports; at++)
         self->ports[at].kept = FALSE;
     for (guint i = 0; i < n; i++) {
@@ -258,9 +252,19 @@ guint culvert_switch_set_remotes(CulvertSwitch *self, const CulvertVtep *remotes
         if (self->ports[at].memory && !self->ports[at].kept)
             close_port(self, at);
     }
+}
+
+guint culvert_switch_set_remotes(CulvertSwitch *self, const CulvertVtep *remotes, guint n)
+{
+    guint left_out = 0, at = 1;
+
+    pthread_mutex_lock(&self->lock);
+    close_ports_but(self, remotes, n);
     for (guint i = 0; i < n; i++) {
-        if (!g_hash_table_contains(self->by_vtep, &remotes[i]) && !add_remote(self, &remotes[i]))
-            left_out++;
+        if (g_hash_table_contains(self->by_vtep, &remotes[i]))
+            continue;
+        at = add_remote(self, at, &remotes[i]);
+        left_out += at == N_PORTS;
     }
     fit_buckets(self);
     pthread_mutex_unlock(&self->lock);
@@ -308,15 +312,16 @@ static gboolean is_reserved(const guint8 *address)
     return memcmp(address, prefix, sizeof prefix) == 0 && address[5] < 16;
 }
 
-/* Whether the port may have `count` more frames copied. */
-static gboolean take_tokens(Port *port, guint count, gint64 now)
+/* Whether so many copies of what came in at the port may be made now. If it has made none for long,
+ * they may, however many they are. */
+static gboolean take_tokens(Port *port, guint64 copies, gint64 now)
 {
-    const gint64 each = G_USEC_PER_SEC / CULVERT_SWITCH_FLOOD_PER_SECOND;
-    gint64 full = MAX(port->flood_full, now) + count * each;
+    gint64 cost = (gint64) (copies * G_USEC_PER_SEC / CULVERT_SWITCH_COPIES_PER_SECOND);
+    gint64 full = MAX(port->flood_full, now);
 
-    if (full - now > G_USEC_PER_SEC)
+    if (full > now && full + cost - now > G_USEC_PER_SEC)
         return FALSE;
-    port->flood_full = full;
+    port->flood_full = full + cost;
     return TRUE;
 }
 
@@ -333,8 +338,8 @@ static void flood(CulvertSwitch *self, guint from, gboolean group, guint count, 
     guint others = n_other_remotes(self, from);
 
     to->to_device = from != CULVERT_SWITCH_DEVICE;
-    to->flood =
-        others > 0 && ((!group && others == 1) || take_tokens(&self->ports[from], count, now));
+    to->flood = others > 0 && ((!group && others == 1) ||
+                               take_tokens(&self->ports[from], (guint64) count * others, now));
     if (others > 0 ? !to->flood : !to->to_device)
         self->stats.flooded += count;
 }

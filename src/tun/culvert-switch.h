@@ -31,10 +31,10 @@ G_BEGIN_DECLS
 #define CULVERT_SWITCH_REMOTE_STATIONS 256
 #define CULVERT_SWITCH_DEVICE_STATIONS 4096
 
-/* Frames of each port that are copied to several remotes in a second; as many may come at once.
- * ARP, DHCP and mDNS of a busy network with some hundred stations are tens, and a video stream by
- * multicast of 20 Mbit/s is 1,900. */
-#define CULVERT_SWITCH_FLOOD_PER_SECOND 2000
+/* Copies to remotes in a second that are made of the frames of one port; as many may come at once.
+ * To ten remotes that is 1,000 frames: ARP, DHCP and mDNS of a busy network with some hundred
+ * stations are tens, and a video stream by multicast of 10 Mbit/s is 950. */
+#define CULVERT_SWITCH_COPIES_PER_SECOND 10000
 
 typedef struct _CulvertSwitch CulvertSwitch;
 

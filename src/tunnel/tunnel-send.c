@@ -19,7 +19,7 @@
 
 /* What is read before anything is sent: at least one packet of the greatest size; many small ones.
  * More would not fit a core's cache together with what is sent. */
-#define INTAKE_BYTES   (2 * 65536)
+#define INTAKE_BYTES   (2 * READ_MAX)
 #define INTAKE_PACKETS 128
 
 /* Packets lie on whole cache lines. */
@@ -29,8 +29,9 @@
 #define HEADROOM INTAKE_ALIGNMENT
 G_STATIC_ASSERT(HEADROOM >= CULVERT_VXLAN_HEADER_MAX);
 
-/* What one read can take, with the room in front of it. */
-#define READ_MAX (HEADROOM + CULVERT_TUN_MAX_PACKET + ETHERNET_LINK_SIZE_MAX)
+/* What one read can take, with the room in front of it, in whole cache lines. */
+#define READ_MAX (65536 + 2 * INTAKE_ALIGNMENT)
+G_STATIC_ASSERT(READ_MAX >= HEADROOM + CULVERT_TUN_MAX_PACKET + ETHERNET_LINK_SIZE_MAX);
 
 /* The largest frame for which there is room in a packet with VXLAN's headers. */
 #define FRAME_MAX (CULVERT_TUN_MAX_PACKET - CULVERT_VXLAN_HEADER_MAX)

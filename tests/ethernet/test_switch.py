@@ -12,6 +12,7 @@ from stations import BROADCAST, TYPE, Station, send_frames
 
 RESERVED = "01:80:c2:00:00:{:02x}"
 AGEING = 300  # seconds
+COPIES = 10000  # a second
 
 # Of stations that are not there.
 MACS = [f"02:00:00:00:01:{number:02x}" for number in range(16)]
@@ -142,16 +143,16 @@ def test_groups_do_not_send(star, listeners):
 
 
 def test_storm(star, listeners):
-    """A peer's broadcasts are copied to the others as often as it may be in a second."""
+    """Of a peer's broadcasts so many copies are made in a second: each goes to two others."""
     a = star.spokes[0]
     before = star.hub.transfer(star.spokes[1])[1]
     frame = (BROADCAST + MACS[0] + TYPE).replace(":", "") + b"storm".hex().ljust(2000, "0")
     start = time.monotonic()
-    send_frames(a.host, a.ethernet, frame, 20000)
-    seconds = time.monotonic() - start
+    send_frames(a.host, a.ethernet, frame, 30000)
     wait_for(lambda: listeners[0].payloads().count("storm") > 1000, "the storm")
+    seconds = time.monotonic() - start
     frames = (star.hub.transfer(star.spokes[1])[1] - before) / 1000
-    assert 1000 < frames < 2000 * (seconds + 2)
+    assert 500 < frames < COPIES / 2 * (seconds + 1.2)
     # Who is known is reached meanwhile.
     assert a.ping(star.spokes[1].v4)
 
