@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from capture import Capture
 from ends import PAIRS, V4, V6, stop_all
 from lab import Lab, wait_for
 from stations import BROADCAST, MTU, Station
@@ -76,6 +77,19 @@ def test_largest_packet(ends, version):
     for end, other in (ends, reversed(ends)):
         assert end.ping(other.inside(version), "-M", "dont", "-s", 4000)
     assert [fragments(end.host) for end in ends] > before
+
+
+def test_datagrams_are_no_larger_than_the_tunnels(ends):
+    """The largest frame's is as large as that of the tunnel's largest packet, 1420 bytes: its padding
+    ends there. And small ones are padded to whole blocks."""
+    a, b = ends if ends[0].is_culvert else reversed(ends)
+    capture = Capture(a.host, "wan0", "udp and port 51820")
+    for size in (ends.mtu - 28, ends.mtu - 29, 100):
+        assert a.ping(b.v4, "-s", size, count=2)
+    sizes = {packet.payload for packet in capture.wait(12)}
+    capture.stop()
+    assert max(sizes) == 1420 + 32
+    assert all(size % 16 == 0 for size in sizes if size < 1420 + 16)
 
 
 def test_broadcast(ends):

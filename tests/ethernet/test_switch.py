@@ -10,6 +10,8 @@ from ends import check_log, running
 from lab import Lab, wait_for
 from stations import BROADCAST, TYPE, Station, send_frames
 
+GROUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "group.py")
+
 RESERVED = "01:80:c2:00:00:{:02x}"
 AGEING = 300  # seconds
 COPIES = 10000  # a second
@@ -106,6 +108,30 @@ def test_flooding(star, listeners, to):
         payload = f"from {number}"
         got = send_and_wait(sender, to, payload, listeners)
         assert got == [[] if other == number else [payload] for other in range(4)]
+
+
+def test_nothing_goes_back(star):
+    """Not even to be dropped there."""
+    kernel = star.spokes[2]
+    before = [star.hub.transfer(spoke)[1] for spoke in star.spokes]
+    kernel.send(BROADCAST, "x" * 1000, count=50)
+    wait_for(lambda: all(star.hub.transfer(spoke)[1] > sent + 50000
+                         for spoke, sent in zip(star.spokes[:2], before)), "the frames at the others")
+    assert star.hub.transfer(kernel)[1] < before[2] + 20000
+
+
+def test_large_frame_for_several(star):
+    """What the kernel hands over as one frame, and is cut for each of those to whom it goes."""
+    names = []
+    for number, spoke in enumerate(star.spokes):
+        names.append(f"group-{number}")
+        spoke.host.spawn("/usr/bin/python3", GROUP, "listen", spoke.v4, 10, log=names[-1])
+        wait_for(lambda spoke=spoke: "listening" in spoke.host.log(names[-1]), "it to listen")
+    star.hub.host.run("/usr/bin/python3", GROUP, "send", star.hub.v4)
+    for spoke, name in zip(star.spokes, names):
+        wait_for(lambda spoke=spoke, name=name: "arrived" in spoke.host.log(name), "the group",
+                 deadline=15)
+        assert "40 arrived" in spoke.host.log(name)
 
 
 def test_links_own_protocols_stay(star, listeners):
