@@ -5,7 +5,7 @@
     frames.py send INTERFACE HEX COUNT     sends a frame so many times, padded to 60 bytes
 
 A line has the destination, the source, the type with any VLAN tags in front of it, and the payload
-as text, without padding. Left out is what a host's own IP sends all the time."""
+as ASCII, without padding. Left out is what a host's own IP sends all the time."""
 
 import socket
 import sys
@@ -51,8 +51,9 @@ def listen(interface):
                     or int.from_bytes(frame[at:at + 2], "big") in IP):
                 continue
             kind = tag_of(ancillary) + frame[12:at + 2].hex()
-            text = frame[at + 2:].rstrip(b"\0").decode("ascii", "backslashreplace")
-            print(mac(frame[:6]), mac(frame[6:12]), kind, text.replace("\n", " "), flush=True)
+            text = "".join(chr(byte) if 32 <= byte < 127 else "."
+                           for byte in frame[at + 2:].rstrip(b"\0"))
+            print(mac(frame[:6]), mac(frame[6:12]), kind, text, flush=True)
 
 
 def send(interface, frame, count):

@@ -107,7 +107,8 @@ class Listener:
 
     def frames(self):
         """[(destination, source, type, payload), ...]"""
-        return [tuple(line.split(" ", 3)) for line in self.host.log(self.name).splitlines()[1:]]
+        lines = self.host.log(self.name).split("\n")[1:-1]  # behind the last, one is being written
+        return [tuple(line.split(" ", 3)) for line in lines]
 
     def payloads(self):
         return [frame[3] for frame in self.frames()]

@@ -2,6 +2,7 @@
 """Two stations, each at an end of a tunnel: culvert's or the kernel's, over IPv4 and IPv6."""
 
 import json
+import re
 
 import pytest
 
@@ -90,6 +91,27 @@ def test_datagrams_are_no_larger_than_the_tunnels(ends):
     capture.stop()
     assert max(sizes) == 1420 + 32
     assert all(size % 16 == 0 for size in sizes if size < 1420 + 16)
+
+
+def test_outer_headers(ends):
+    """As the other end's tunnel has them: no IPv4 ID twice, since the packets may be fragmented where
+    they go on; a hop limit of 64, and no more of the frame's DS field than ECN."""
+    a, b = ends if not ends[1].is_culvert else reversed(ends)
+    if b.is_culvert:
+        return  # its end of the tunnel is not to be seen
+    capture = Capture(b.host, b.device, f"udp port 4789 and src {a.end}")
+    assert a.ping(b.v4, "-Q", "0xba", count=20)
+    packets = capture.wait(20)
+    capture.stop()
+    # The first line of each is that of the outer packet.
+    heads = [packet.text.splitlines()[0] for packet in packets]
+    fields = {int(field, 16) for head in heads
+              for field in re.findall(r"(?:tos|class) 0x([0-9a-f]+)", head)}
+    assert 2 in fields and fields <= {0, 2}
+    assert all(re.search(r"ttl 64|hlim 64", head) for head in heads)
+    if ends.family == 4:
+        numbers = [re.search(r" id (\d+)", head)[1] for head in heads]
+        assert len(set(numbers)) == len(numbers) and not any(packet.df for packet in packets)
 
 
 def test_broadcast(ends):
