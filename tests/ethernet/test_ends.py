@@ -156,6 +156,10 @@ def test_tags(ends):
             end.send(other.mac, f"tagged {kind}", kind=kind)
             listener.wait(f"tagged {kind}")
         assert [frame[2] for frame in listener.frames()] == ["8100000a88b5", "8100600a8100001488b5"]
+        # Full size: the tag is not part of the MTU. The kernel's VXLAN would send it in fragments.
+        full = "full".ljust(ends.mtu - (0 if end.is_culvert else 4), "x")
+        end.send(other.mac, full, kind="8100000a88b5")
+        listener.wait(full)
         listener.stop()
 
 

@@ -2,6 +2,7 @@
 """culvert as a switch for three stations, one of which has the kernel's VXLAN."""
 
 import os
+import sys
 import time
 
 import pytest
@@ -247,6 +248,31 @@ def fresh_lab(request):
             running[-1].stop()
         for host in made.hosts:
             check_log(host)
+
+
+@pytest.mark.skipif("CULVERT_ALLOCATIONS" not in os.environ,
+                    reason="needs allocations.c, in CULVERT_ALLOCATIONS")
+def test_nothing_is_allocated(fresh_lab, tmp_path):
+    """The threads that move frames ask for memory for handshakes alone, and the first time."""
+    counter = tmp_path / "allocations"
+    counter.write_bytes(bytes(8))
+    star = Star(fresh_lab, {"LD_PRELOAD": os.environ["CULVERT_ALLOCATIONS"],
+                            "LAB_ALLOCATIONS": str(counter)})
+    a, b, _kernel = star.spokes
+
+    def allocations():
+        return int.from_bytes(counter.read_bytes(), sys.byteorder)
+
+    def traffic(pings, pieces):
+        for other in (star.hub, b):
+            assert a.ping(other.v4, count=pings, deadline=30)
+            assert a.flows("tcp", other, count=pieces) == pieces
+        a.send(BROADCAST, "to all", source=MACS[7], count=pings)
+    traffic(100, 16)
+    before = allocations()
+    assert before > 0  # it counts
+    traffic(1000, 128)
+    assert allocations() == before
 
 
 @pytest.fixture
