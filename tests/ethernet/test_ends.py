@@ -87,7 +87,7 @@ def test_datagrams_are_no_larger_than_the_tunnels(ends):
     capture = Capture(a.host, "wan0", "udp and port 51820")
     for size in (ends.mtu - 28, ends.mtu - 29, 100):
         assert a.ping(b.v4, "-s", size, count=2)
-    sizes = {packet.payload for packet in capture.wait(12)}
+    sizes = {packet.payload for packet in capture.wait(12)} - {148, 92}  # handshakes
     capture.stop()
     assert max(sizes) == 1420 + 32
     assert all(size % 16 == 0 for size in sizes if size < 1420 + 16)

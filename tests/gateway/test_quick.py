@@ -157,3 +157,24 @@ def test_two_gateways_on_one_host(hosts, confs):
     quick(office, "down", "/run/lab/gw1.conf")
     assert office.output("wg", "show", "interfaces") == "gw0"
     down(office)
+
+
+def test_ethernet(hosts):
+    """As culvert(8) has it under ETHERNET: the addresses are those of the Ethernet."""
+    keys = [KeyPair.generate() for _ in hosts]
+    for number, (host, own, other) in enumerate(zip(hosts, keys, reversed(keys))):
+        conf = Conf(PrivateKey=own.private, Address=f"10.9.0.{number + 1}/24", ListenPort="51820",
+                    MTU="1370", Table="off")
+        conf.peer(PublicKey=other.public, AllowedIPs=f"10.8.0.{2 - number}/32",
+                  Endpoint=f"192.0.2.{number + 1}:51820")
+        write(host, conf, "tap0")
+    before = [state(host) for host in hosts]
+    for number, host in enumerate(hosts, 1):
+        host.run("wg-quick", "up", "/run/lab/tap0.conf",
+                 env=QUICK | {"CULVERT_VTEP": f"10.8.0.{number}"})
+        assert "mtu 1370" in host.output("ip", "link", "show", "tap0")
+        assert "10.8.0." not in host.output("ip", "route", "show", "table", "all")
+    wait_for(lambda: hosts[0].succeeds("ping", "-c1", "-w1", "10.9.0.2"), "the other end")
+    for host in hosts:
+        down(host, "tap0")
+    assert [state(host) for host in hosts] == before
