@@ -25,10 +25,10 @@ gboolean culvert_profile_check(const CulvertProfile *profile, CulvertBlame *blam
 gboolean culvert_profile_check_addresses(const CulvertProfile *profile, CulvertBlame *blame);
 
 /* culvert_profile_check_complete: what may be missing in a file, but not when the connection is
- * used, besides secrets: an address. */
+ * used, besides secrets: an address, and for Ethernet that of the other end. */
 gboolean culvert_profile_check_complete(const CulvertProfile *profile, CulvertBlame *blame);
 
-/* culvert_profile_has_address: whether the tunnel has an address of that family. */
+/* culvert_profile_has_address: whether the device has an address of that family. */
 gboolean culvert_profile_has_address(const CulvertProfile *profile, int family);
 
 G_END_DECLS

@@ -280,6 +280,9 @@ static gboolean parse_value(Parser *parser, const CulvertOption *option, const c
     case CULVERT_TYPE_DEVICE_TYPE:
     case CULVERT_TYPE_KILL_SWITCH:
     case CULVERT_TYPE_PUBLIC_KEY:
+    case CULVERT_TYPE_HOST:
+    case CULVERT_TYPE_INTERFACE:
+    case CULVERT_TYPE_ACCOUNT:
         return culvert_option_parse_item(option, value, object, fault);
     }
     g_return_val_if_reached(FALSE);
@@ -470,6 +473,8 @@ static gboolean parse_extension(Parser *parser, const char *key, const char *val
              parser->section == SECTION_NONE ? "Culvert" : SECTION_NAMES[parser->section]);
         return TRUE;
     }
+    if (option->flags & CULVERT_OPTION_EXTENSION)
+        note_line(parser, option);
     if (is_flags) {
         if (!culvert_text_parse_number(value, 7, &number))
             return fail_key(parser, option->conf_key, error,
@@ -597,9 +602,21 @@ static void warn_dns(Parser *parser, int family)
         if ((strchr(server, ':') ? AF_INET6 : AF_INET) != family)
             continue;
         parser->line = find_line(parser, culvert_options_find("dns"), 0);
-        warn(parser, _("DNS: %s is not asked, since there is no %s Address"), server,
-             family == AF_INET ? "IPv4" : "IPv6");
+        warn(parser,
+             parser->conf->profile->device_type == CULVERT_DEVICE_TAP
+                 ? _("DNS: %s is not asked, since there is no %s TapAddress")
+                 : _("DNS: %s is not asked, since there is no %s Address"),
+             server, family == AF_INET ? "IPv4" : "IPv6");
     }
+}
+
+/* What an Ethernet device needs besides an address. */
+static void warn_ethernet(Parser *parser)
+{
+    CulvertBlame blame;
+
+    if (!culvert_profile_check_complete(parser->conf->profile, &blame))
+        warn(parser, "%s: %s", blame.option->conf_key, blame.fault);
 }
 
 static void warn_incomplete(Parser *parser)
@@ -614,11 +631,13 @@ static void warn_incomplete(Parser *parser)
         warn(parser, _("Address is missing: the connection cannot be used before it has one"));
         return;
     }
+    warn_ethernet(parser);
     for (guint i = 0; i < G_N_ELEMENTS(FAMILIES); i++) {
-        if (!culvert_profile_has_address(profile, FAMILIES[i])) {
+        if (culvert_profile_has_address(profile, FAMILIES[i]))
+            continue;
+        if (profile->device_type == CULVERT_DEVICE_TUN)
             warn_family(parser, FAMILIES[i]);
-            warn_dns(parser, FAMILIES[i]);
-        }
+        warn_dns(parser, FAMILIES[i]);
     }
 }
 

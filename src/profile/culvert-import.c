@@ -53,10 +53,11 @@ static gboolean has_server(const CulvertProfile *profile, int family)
 static void add_further_addresses(NMSettingIPConfig *setting, const CulvertProfile *profile,
                                   int family)
 {
+    const GArray *addresses = culvert_profile_get_addresses(profile);
     gboolean is_first = TRUE;
 
-    for (guint i = 0; i < profile->addresses->len; i++) {
-        const WgPrefix *prefix = &g_array_index(profile->addresses, WgPrefix, i);
+    for (guint i = 0; i < addresses->len; i++) {
+        const WgPrefix *prefix = &g_array_index(addresses, WgPrefix, i);
         NMIPAddress *address;
 
         if (prefix->family != family)
@@ -91,8 +92,8 @@ static gboolean has_all_queries(const CulvertConf *conf)
 /* With no address at all both families stay on: the user will add one to either. */
 static void add_ip_setting(NMConnection *connection, const CulvertConf *conf, int family)
 {
-    gboolean is_used =
-        culvert_profile_has_address(conf->profile, family) || conf->profile->addresses->len == 0;
+    gboolean is_used = culvert_profile_has_address(conf->profile, family) ||
+                       culvert_profile_get_addresses(conf->profile)->len == 0;
     NMSettingIPConfig *setting = NM_SETTING_IP_CONFIG(
         family == AF_INET ? nm_setting_ip4_config_new() : nm_setting_ip6_config_new());
 
@@ -161,6 +162,7 @@ static void take_item(CulvertConf *conf, const char *key, const char *item)
 
 static void take_addresses(CulvertConf *conf, NMSettingIPConfig *setting)
 {
+    gboolean is_tap = conf->profile->device_type == CULVERT_DEVICE_TAP;
     guint n = nm_setting_ip_config_get_num_addresses(setting);
 
     for (guint i = 0; i < n; i++) {
@@ -168,7 +170,7 @@ static void take_addresses(CulvertConf *conf, NMSettingIPConfig *setting)
         g_autofree char *text = g_strdup_printf("%s/%u", nm_ip_address_get_address(address),
                                                 nm_ip_address_get_prefix(address));
 
-        take_item(conf, "address", text);
+        take_item(conf, is_tap ? "tap-address" : "address", text);
     }
 }
 
@@ -234,12 +236,18 @@ static void take_ip_setting(CulvertConf *conf, NMSettingIPConfig *setting, int f
     if (!setting || g_strcmp0(nm_setting_ip_config_get_method(setting),
                               NM_SETTING_IP4_CONFIG_METHOD_DISABLED) == 0)
         return;
-    take_addresses(conf, setting);
+    /* A port of a bridge has none, whatever the profile says. */
+    if (conf->profile->bridge && nm_setting_ip_config_get_num_addresses(setting) > 0)
+        warn_left_out(conf, family, NM_SETTING_IP_CONFIG_ADDRESSES);
+    else
+        take_addresses(conf, setting);
     take_servers(conf, setting);
     take_domains(conf, setting);
     take_table(conf, setting, family);
     if (nm_setting_ip_config_get_num_routes(setting) > 0)
         warn_left_out(conf, family, NM_SETTING_IP_CONFIG_ROUTES);
+    if (nm_setting_ip_config_get_gateway(setting))
+        warn_left_out(conf, family, NM_SETTING_IP_CONFIG_GATEWAY);
 }
 
 static void warn_missing_secret(CulvertConf *conf, NMSettingVpn *setting)

@@ -7,6 +7,8 @@
  *                      files, or imports, of one name must be able to be up at the same time.
  *   Address            the first of each family: vpn.data address, with method auto; the others:
  *                      ipv4.addresses, ipv6.addresses. A family without one is disabled.
+ *   TapAddress         of an Ethernet device likewise: the first of each family: vpn.data
+ *                      tap-address; the others: ipv4.addresses, ipv6.addresses
  *   DNS                vpn.data dns. Without a search domain all names are meant: dns-search "~"
  *                      says so to NetworkManager, as its own import of WireGuard does.
  *   Table = off        ignore-auto-routes and never-default

@@ -20,6 +20,12 @@
 #define MTU_MIN 68
 #define MTU_MAX (65535 - 40 - 8 - 32)
 
+/* A VXLAN network identifier has 24 bits (RFC 7348, section 5). */
+#define VNI_MAX 0xffffff
+
+/* What useradd(8) accepts at most, with room for the names that directories make up. */
+#define ACCOUNT_NAME_MAX 255
+
 static const CulvertOption OPTIONS[] = {
     {"private-key", "PrivateKey", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_SECRET_KEY,
      CULVERT_OPTION_SECRET | CULVERT_OPTION_REQUIRED, 0, 0, FIELD(CulvertProfile, private_key),
@@ -45,6 +51,29 @@ static const CulvertOption OPTIONS[] = {
     {"device-type", "DeviceType", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_DEVICE_TYPE,
      CULVERT_OPTION_EXTENSION, 0, 0, FIELD(CulvertProfile, device_type), 0,
      N_("Whether the device carries IP packets (tun) or Ethernet frames (tap)")},
+    {"vxlan-id", "VxlanId", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_NUMBER,
+     CULVERT_OPTION_EXTENSION | CULVERT_OPTION_ETHERNET, 1, VNI_MAX,
+     FIELD(CulvertProfile, vxlan_id), 0,
+     N_("Number of the Ethernet network, the same at both ends (VXLAN network identifier); 0 is "
+        "the usual one, 1")},
+    {"vxlan-remote", "VxlanRemote", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_HOST,
+     CULVERT_OPTION_EXTENSION | CULVERT_OPTION_ETHERNET, 0, 0, FIELD(CulvertProfile, vxlan_remote),
+     0,
+     N_("The first peer's address in the tunnel, to which Ethernet frames go; only needed if its "
+        "allowed IPs have no single address")},
+    {"tap-address", "TapAddress", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_ADDRESS,
+     CULVERT_OPTION_LIST | CULVERT_OPTION_EXTENSION | CULVERT_OPTION_ETHERNET, 0, 0,
+     FIELD(CulvertProfile, tap_addresses), 0,
+     N_("This computer's address in the Ethernet network, one for each of IPv4 and IPv6; further "
+        "ones belong in ipv4.addresses and ipv6.addresses")},
+    {"bridge", "Bridge", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_INTERFACE,
+     CULVERT_OPTION_EXTENSION | CULVERT_OPTION_ETHERNET, 0, 0, FIELD(CulvertProfile, bridge), 0,
+     N_("Bridge that the Ethernet device becomes a port of; it must exist when connecting")},
+    {"tun-user", "TunUser", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_ACCOUNT, CULVERT_OPTION_EXTENSION,
+     0, 0, FIELD(CulvertProfile, tun_user), 0, N_("User who owns the device")},
+    {"tun-group", "TunGroup", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_ACCOUNT,
+     CULVERT_OPTION_EXTENSION, 0, 0, FIELD(CulvertProfile, tun_group), 0,
+     N_("Group that owns the device")},
     {"kill-switch", "KillSwitch", CULVERT_SCOPE_INTERFACE, CULVERT_TYPE_KILL_SWITCH,
      CULVERT_OPTION_EXTENSION, 0, 0, FIELD(CulvertProfile, kill_switch), 0,
      N_("Whether traffic outside the tunnel is blocked until you disconnect (yes), except to the "
@@ -375,6 +404,55 @@ static gboolean parse_endpoint(const CulvertOption *option, const char *item, gp
     return TRUE;
 }
 
+static gboolean parse_host(const CulvertOption *option, const char *item, gpointer object,
+                           GError **error)
+{
+    g_autofree char *quoted = culvert_text_quote(item);
+    WgPrefix address;
+
+    if (strchr(item, '/') || !culvert_text_parse_prefix(item, &address))
+        return fault(error, _("“%s” is not an address, like 192.0.2.1 or 2001:db8::1"), quoted);
+    if (!is_usable_address(&address))
+        return fault(error, _("“%s” cannot be the address of a computer"), quoted);
+    *(WgPrefix *) field(option, object) = address;
+    return TRUE;
+}
+
+static void set_string(const CulvertOption *option, gpointer object, const char *text)
+{
+    char **string = field(option, object);
+
+    g_free(*string);
+    *string = g_strdup(text);
+}
+
+static gboolean parse_interface(const CulvertOption *option, const char *item, gpointer object,
+                                GError **error)
+{
+    g_autofree char *quoted = culvert_text_quote(item);
+
+    if (!nm_utils_is_valid_iface_name(item, NULL))
+        return fault(error, _("“%s” is not the name of a network interface"), quoted);
+    set_string(option, object, item);
+    return TRUE;
+}
+
+/* Whether there is such an account only the computer knows that the device will be on. */
+static gboolean parse_account(const CulvertOption *option, const char *item, gpointer object,
+                              GError **error)
+{
+    gboolean is_number = item[strspn(item, "0123456789")] == '\0';
+    g_autofree char *quoted = culvert_text_quote(item);
+    guint32 number;
+
+    /* The largest number means "no account" to the kernel. */
+    if (is_number ? !culvert_text_parse_number(item, G_MAXUINT32 - 1, &number)
+                  : strlen(item) > ACCOUNT_NAME_MAX || item[0] == '-' || strpbrk(item, ":/,; "))
+        return fault(error, _("“%s” is neither the name of an account nor its number"), quoted);
+    set_string(option, object, item);
+    return TRUE;
+}
+
 /* ---- All types ------------------------------------------------------------------------------ */
 
 gboolean culvert_option_parse_item(const CulvertOption *option, const char *item, gpointer object,
@@ -405,6 +483,12 @@ gboolean culvert_option_parse_item(const CulvertOption *option, const char *item
         return parse_endpoint(option, item, object, error);
     case CULVERT_TYPE_PREFIX:
         return parse_prefix(option, item, object, error);
+    case CULVERT_TYPE_HOST:
+        return parse_host(option, item, object, error);
+    case CULVERT_TYPE_INTERFACE:
+        return parse_interface(option, item, object, error);
+    case CULVERT_TYPE_ACCOUNT:
+        return parse_account(option, item, object, error);
     }
     g_return_val_if_reached(FALSE);
 }
@@ -448,7 +532,12 @@ void culvert_option_reset(const CulvertOption *option, gpointer object)
     case CULVERT_TYPE_DEVICE_TYPE:
     case CULVERT_TYPE_KILL_SWITCH:
     case CULVERT_TYPE_PUBLIC_KEY:
+    case CULVERT_TYPE_HOST:
         memset(value, 0, option->size);
+        break;
+    case CULVERT_TYPE_INTERFACE:
+    case CULVERT_TYPE_ACCOUNT:
+        g_clear_pointer((char **) value, g_free);
         break;
     case CULVERT_TYPE_SECRET_KEY:
         g_clear_pointer((WgKey **) value, wg_secret_key_free);
@@ -476,6 +565,15 @@ static void format_public_key(GPtrArray *items, const WgKey *key)
         return;
     wg_key_to_base64(key, text);
     g_ptr_array_add(items, g_strdup(text));
+}
+
+static void format_host(GPtrArray *items, const WgPrefix *address)
+{
+    char text[INET6_ADDRSTRLEN];
+
+    if (address->family != AF_UNSPEC)
+        g_ptr_array_add(items,
+                        g_strdup(inet_ntop(address->family, address->addr, text, sizeof(text))));
 }
 
 static void format_number(GPtrArray *items, const CulvertOption *option, gconstpointer object)
@@ -519,6 +617,14 @@ GPtrArray *culvert_option_format_items(const CulvertOption *option, gconstpointe
         break;
     case CULVERT_TYPE_PUBLIC_KEY:
         format_public_key(items, value);
+        break;
+    case CULVERT_TYPE_HOST:
+        format_host(items, value);
+        break;
+    case CULVERT_TYPE_INTERFACE:
+    case CULVERT_TYPE_ACCOUNT:
+        if (*(char *const *) value)
+            g_ptr_array_add(items, g_strdup(*(char *const *) value));
         break;
     case CULVERT_TYPE_SECRET_KEY:
         g_warn_if_reached();
@@ -585,6 +691,12 @@ char *culvert_option_values(const CulvertOption *option)
         return g_strdup(_("a key in base64, secret"));
     case CULVERT_TYPE_ENDPOINT:
         return g_strdup(_("host:port or [IPv6 address]:port"));
+    case CULVERT_TYPE_HOST:
+        return g_strdup(_("an address"));
+    case CULVERT_TYPE_INTERFACE:
+        return g_strdup(_("the name of a network interface"));
+    case CULVERT_TYPE_ACCOUNT:
+        return g_strdup(_("a name or number"));
     }
     g_return_val_if_reached(NULL);
 }

@@ -30,8 +30,11 @@ typedef enum {
     CULVERT_TYPE_KILL_SWITCH, /* no, yes or allow-local */
     CULVERT_TYPE_PUBLIC_KEY,
     CULVERT_TYPE_SECRET_KEY,
-    CULVERT_TYPE_ENDPOINT, /* host:port */
-    CULVERT_TYPE_PREFIX,   /* address prefixes, host bits masked */
+    CULVERT_TYPE_ENDPOINT,  /* host:port */
+    CULVERT_TYPE_PREFIX,    /* address prefixes, host bits masked */
+    CULVERT_TYPE_HOST,      /* one address, without prefix length */
+    CULVERT_TYPE_INTERFACE, /* the name of a network interface */
+    CULVERT_TYPE_ACCOUNT,   /* a user or group, by name or number */
 } CulvertType;
 
 typedef enum {
@@ -42,6 +45,7 @@ typedef enum {
     CULVERT_OPTION_ACCUMULATES = 1 << 3, /* a further line in a .conf adds to the list */
     CULVERT_OPTION_OFF = 1 << 4,         /* the word "off" means 0 */
     CULVERT_OPTION_EXTENSION = 1 << 5,   /* unknown to wg: in a .conf, it hides in a comment */
+    CULVERT_OPTION_ETHERNET = 1 << 6,    /* for the device type tap alone */
 } CulvertOptionFlags;
 
 typedef struct {

@@ -11,11 +11,23 @@
 
 #include "culvert-check.h"
 #include "culvert-options.h"
+#include "culvert-text.h"
 
 G_DEFINE_QUARK(culvert - profile - error - quark, culvert_profile_error)
 
 /* RFC 8200, section 5: a link that carries IPv6 carries packets of this size. */
 #define IPV6_MTU_MIN 1280
+
+/* The number to which both ends agree when nothing is said. */
+#define DEFAULT_VNI 1
+
+/* What VXLAN adds to an IP packet in the tunnel: outer IP, UDP and VXLAN headers, and the frame's
+ * own (RFC 7348, section 5). */
+#define VXLAN_OVERHEAD_IPV4 (20 + 8 + 8 + 14)
+#define VXLAN_OVERHEAD_IPV6 (40 + 8 + 8 + 14)
+
+/* The least that Linux lets an Ethernet device have (ETH_MIN_MTU). */
+#define ETHERNET_MTU_MIN 68
 
 static void peer_free(CulvertProfilePeer *peer)
 {
@@ -30,6 +42,7 @@ CulvertProfile *culvert_profile_new(void)
     CulvertProfile *profile = g_new0(CulvertProfile, 1);
 
     profile->addresses = g_array_new(FALSE, TRUE, sizeof(WgPrefix));
+    profile->tap_addresses = g_array_new(FALSE, TRUE, sizeof(WgPrefix));
     profile->dns = g_ptr_array_new_with_free_func(g_free);
     profile->search = g_ptr_array_new_with_free_func(g_free);
     profile->peers = g_ptr_array_new_with_free_func((GDestroyNotify) peer_free);
@@ -42,6 +55,10 @@ void culvert_profile_free(CulvertProfile *profile)
         return;
     wg_secret_key_free(profile->private_key);
     g_array_unref(profile->addresses);
+    g_array_unref(profile->tap_addresses);
+    g_free(profile->bridge);
+    g_free(profile->tun_user);
+    g_free(profile->tun_group);
     g_ptr_array_unref(profile->dns);
     g_ptr_array_unref(profile->search);
     g_ptr_array_unref(profile->peers);
@@ -73,6 +90,8 @@ gboolean culvert_profile_has_default_route(const CulvertProfile *profile, int fa
 {
     guint covered = 0;
 
+    if (profile->device_type == CULVERT_DEVICE_TAP)
+        return FALSE;
     for (guint i = 0; i < profile->peers->len; i++) {
         const CulvertProfilePeer *peer = g_ptr_array_index(profile->peers, i);
 
@@ -86,13 +105,85 @@ gboolean culvert_profile_has_default_route(const CulvertProfile *profile, int fa
     return covered == 3;
 }
 
+/* The first of that family, or NULL. */
+static const WgPrefix *find_address(const GArray *addresses, int family)
+{
+    for (guint i = 0; i < addresses->len; i++) {
+        const WgPrefix *address = &g_array_index(addresses, WgPrefix, i);
+
+        if (address->family == family)
+            return address;
+    }
+    return NULL;
+}
+
+GArray *culvert_profile_get_addresses(const CulvertProfile *profile)
+{
+    return profile->device_type == CULVERT_DEVICE_TAP ? profile->tap_addresses : profile->addresses;
+}
+
 gboolean culvert_profile_has_address(const CulvertProfile *profile, int family)
 {
-    for (guint i = 0; i < profile->addresses->len; i++) {
-        if (g_array_index(profile->addresses, WgPrefix, i).family == family)
+    return find_address(culvert_profile_get_addresses(profile), family) != NULL;
+}
+
+/* ---- Ethernet ------------------------------------------------------------------------------- */
+
+guint32 culvert_profile_get_vni(const CulvertProfile *profile)
+{
+    return profile->vxlan_id ? profile->vxlan_id : DEFAULT_VNI;
+}
+
+static guint address_bits(int family)
+{
+    return family == AF_INET ? 32 : 128;
+}
+
+static gboolean has_single_address(const CulvertProfilePeer *peer, int family)
+{
+    for (guint i = 0; i < peer->allowed_ips->len; i++) {
+        const WgPrefix *prefix = &g_array_index(peer->allowed_ips, WgPrefix, i);
+
+        if (prefix->family == family && prefix->length == address_bits(family))
             return TRUE;
     }
     return FALSE;
+}
+
+static gboolean has_remote(const CulvertProfile *profile, int family)
+{
+    if (profile->vxlan_remote.family != AF_UNSPEC)
+        return profile->vxlan_remote.family == family;
+    for (guint i = 0; i < profile->peers->len; i++) {
+        if (has_single_address(g_ptr_array_index(profile->peers, i), family))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+const WgPrefix *culvert_profile_find_vtep(const CulvertProfile *profile)
+{
+    static const int FAMILIES[] = {AF_INET, AF_INET6};
+
+    for (guint i = 0; i < G_N_ELEMENTS(FAMILIES); i++) {
+        const WgPrefix *own = find_address(profile->addresses, FAMILIES[i]);
+
+        if (own && has_remote(profile, FAMILIES[i]))
+            return own;
+    }
+    return NULL;
+}
+
+static guint ethernet_overhead(const CulvertProfile *profile)
+{
+    const WgPrefix *vtep = culvert_profile_find_vtep(profile);
+
+    return vtep && vtep->family == AF_INET6 ? VXLAN_OVERHEAD_IPV6 : VXLAN_OVERHEAD_IPV4;
+}
+
+guint culvert_profile_get_overhead(const CulvertProfile *profile)
+{
+    return profile->device_type == CULVERT_DEVICE_TAP ? ethernet_overhead(profile) : 0;
 }
 
 /* ---- Rules between settings ----------------------------------------------------------------- */
@@ -138,15 +229,100 @@ static gboolean check_peer(const CulvertProfile *profile, guint index, const WgK
     return TRUE;
 }
 
+/* Options of Ethernet that would have no effect. */
+static gboolean check_no_ethernet(const CulvertProfile *profile, CulvertBlame *out)
+{
+    guint n;
+    const CulvertOption *options = culvert_options(&n);
+
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *value = options[i].flags & CULVERT_OPTION_ETHERNET
+                                     ? culvert_option_format(&options[i], profile, ";")
+                                     : NULL;
+
+        if (value)
+            return blame(out, options[i].key, 0, CULVERT_PROFILE_ERROR_INVALID,
+                         _("this setting is for Ethernet: leave it out, or set device-type to "
+                           "“tap”"));
+    }
+    return TRUE;
+}
+
+static gboolean covers(const WgPrefix *network, const WgPrefix *address)
+{
+    WgPrefix masked = *address;
+
+    if (network->family != address->family)
+        return FALSE;
+    masked.length = network->length;
+    culvert_text_mask_prefix(&masked);
+    return memcmp(masked.addr, network->addr, address_bits(network->family) / 8) == 0;
+}
+
+/* WireGuard neither sends to, nor accepts from, an address that is not among the allowed IPs. */
+static gboolean check_remote(const CulvertProfile *profile, CulvertBlame *out)
+{
+    const CulvertProfilePeer *peer = profile->peers->len ? profile->peers->pdata[0] : NULL;
+    const WgPrefix *remote = &profile->vxlan_remote;
+
+    if (!peer || remote->family == AF_UNSPEC)
+        return TRUE;
+    for (guint i = 0; i < peer->allowed_ips->len; i++) {
+        if (covers(&g_array_index(peer->allowed_ips, WgPrefix, i), remote))
+            return TRUE;
+    }
+    return blame(out, "vxlan-remote", 0, CULVERT_PROFILE_ERROR_INVALID,
+                 _("this address is not among the first peer's allowed IPs"));
+}
+
+/* A bridge carries its ports' frames; it has the addresses itself, and the firewall of this
+ * computer sees none of what passes it. */
+static gboolean check_bridge(const CulvertProfile *profile, CulvertBlame *out)
+{
+    if (!profile->bridge)
+        return TRUE;
+    if (profile->tap_addresses->len > 0)
+        return blame(out, "tap-address", 0, CULVERT_PROFILE_ERROR_INVALID,
+                     _("a port of a bridge has no address: give it to the bridge"));
+    if (profile->kill_switch != CULVERT_KILL_SWITCH_NO)
+        return blame(out, "kill-switch", 0, CULVERT_PROFILE_ERROR_INVALID,
+                     _("a kill switch cannot keep back what a bridge passes on: leave out either "
+                       "of them"));
+    return TRUE;
+}
+
+static gboolean check_mtu(const CulvertProfile *profile, CulvertBlame *out)
+{
+    guint overhead = culvert_profile_get_overhead(profile);
+
+    if (profile->mtu == 0)
+        return TRUE;
+    if (profile->mtu < IPV6_MTU_MIN + overhead && culvert_profile_has_address(profile, AF_INET6))
+        return blame(out, "mtu", 0, CULVERT_PROFILE_ERROR_INVALID,
+                     overhead == 0
+                         ? _("this is too small for the IPv6 address: IPv6 needs 1280 at least")
+                         : _("this is too small for the IPv6 address: with Ethernet frames, 1350 "
+                             "is enough"));
+    if (overhead && profile->mtu < ETHERNET_MTU_MIN + overhead)
+        return blame(out, "mtu", 0, CULVERT_PROFILE_ERROR_INVALID,
+                     _("this is too small for Ethernet frames"));
+    return TRUE;
+}
+
+static gboolean check_ethernet(const CulvertProfile *profile, CulvertBlame *out)
+{
+    if (profile->device_type != CULVERT_DEVICE_TAP)
+        return check_no_ethernet(profile, out);
+    return check_remote(profile, out) && check_bridge(profile, out);
+}
+
 gboolean culvert_profile_check(const CulvertProfile *profile, CulvertBlame *out)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(key_hash, key_equal);
     WgKey own;
 
-    if (profile->mtu != 0 && profile->mtu < IPV6_MTU_MIN &&
-        culvert_profile_has_address(profile, AF_INET6))
-        return blame(out, "mtu", 0, CULVERT_PROFILE_ERROR_INVALID,
-                     _("this is too small for the IPv6 address: IPv6 needs 1280 at least"));
+    if (!check_mtu(profile, out) || !check_ethernet(profile, out))
+        return FALSE;
     if (profile->peers->len == 0)
         return blame(out, "public-key", 0, CULVERT_PROFILE_ERROR_MISSING,
                      _("this setting is missing: a tunnel needs at least one peer"));
@@ -160,32 +336,50 @@ gboolean culvert_profile_check(const CulvertProfile *profile, CulvertBlame *out)
     return TRUE;
 }
 
-/* NetworkManager takes one address a family from a VPN. */
-gboolean culvert_profile_check_addresses(const CulvertProfile *profile, CulvertBlame *out)
+static gboolean check_number(const char *key, const GArray *addresses, CulvertBlame *out)
 {
     guint n4 = 0;
     guint n6 = 0;
 
-    for (guint i = 0; i < profile->addresses->len; i++) {
-        if (g_array_index(profile->addresses, WgPrefix, i).family == AF_INET)
+    for (guint i = 0; i < addresses->len; i++) {
+        if (g_array_index(addresses, WgPrefix, i).family == AF_INET)
             n4++;
         else
             n6++;
     }
     if (n4 > 1)
-        return blame(out, "address", 0, CULVERT_PROFILE_ERROR_INVALID,
+        return blame(out, key, 0, CULVERT_PROFILE_ERROR_INVALID,
                      _("there is more than one IPv4 address: put the others into ipv4.addresses"));
     if (n6 > 1)
-        return blame(out, "address", 0, CULVERT_PROFILE_ERROR_INVALID,
+        return blame(out, key, 0, CULVERT_PROFILE_ERROR_INVALID,
                      _("there is more than one IPv6 address: put the others into ipv6.addresses"));
     return TRUE;
 }
 
-/* An Ethernet device may get its address from the other side. */
+/* NetworkManager takes one address a family from a VPN. */
+gboolean culvert_profile_check_addresses(const CulvertProfile *profile, CulvertBlame *out)
+{
+    return check_number("address", profile->addresses, out) &&
+           check_number("tap-address", profile->tap_addresses, out);
+}
+
+/* Frames travel between two addresses in the tunnel. */
+static gboolean check_vtep(const CulvertProfile *profile, CulvertBlame *out)
+{
+    if (profile->device_type != CULVERT_DEVICE_TAP || culvert_profile_find_vtep(profile))
+        return TRUE;
+    if (profile->vxlan_remote.family != AF_UNSPEC)
+        return blame(out, "address", 0, CULVERT_PROFILE_ERROR_MISSING,
+                     _("there is no address of the same family as vxlan-remote"));
+    return blame(out, "vxlan-remote", 0, CULVERT_PROFILE_ERROR_MISSING,
+                 _("this setting is missing: no peer's allowed IPs have a single address, of the "
+                   "same family as this computer's, to which Ethernet frames could go"));
+}
+
 gboolean culvert_profile_check_complete(const CulvertProfile *profile, CulvertBlame *out)
 {
-    if (profile->addresses->len > 0 || profile->device_type == CULVERT_DEVICE_TAP)
-        return TRUE;
+    if (profile->addresses->len > 0)
+        return check_vtep(profile, out);
     return blame(out, "address", 0, CULVERT_PROFILE_ERROR_MISSING,
                  _("this setting is missing: give this computer's address in the tunnel, like "
                    "192.0.2.1/24"));

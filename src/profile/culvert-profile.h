@@ -63,6 +63,12 @@ typedef struct {
     guint16 listen_port; /* 0: any */
     guint32 fwmark;      /* 0: none */
     CulvertDeviceType device_type;
+    guint32 vxlan_id;      /* 0: the default, see culvert_profile_get_vni() */
+    WgPrefix vxlan_remote; /* family AF_UNSPEC: none */
+    GArray *tap_addresses; /* of WgPrefix with host bits, like `addresses` */
+    char *bridge;          /* NULL: none */
+    char *tun_user;        /* a name, or a number in digits; NULL: none */
+    char *tun_group;       /* the same */
     CulvertKillSwitch kill_switch;
     GPtrArray *peers; /* of CulvertProfilePeer *, at least one once checked */
 } CulvertProfile;
@@ -103,8 +109,27 @@ GPtrArray *culvert_profile_list_secrets(NMSettingVpn *setting);
  * (transfer full) */
 char *culvert_profile_missing_secret(NMSettingVpn *setting);
 
+/* culvert_profile_get_addresses: the addresses of the device: those of the tunnel or, of an
+ * Ethernet device, those in its network; the tunnel's is nobody's then but the codec's. Borrowed.
+ * (element-type WgPrefix) */
+GArray *culvert_profile_get_addresses(const CulvertProfile *profile);
+
+/* culvert_profile_get_vni: the VXLAN network identifier of an Ethernet device. */
+guint32 culvert_profile_get_vni(const CulvertProfile *profile);
+
+/* culvert_profile_get_overhead: how much smaller than a packet in the tunnel the device's largest
+ * one is, in bytes: what VXLAN adds to the packet in an Ethernet frame, else nothing. */
+guint culvert_profile_get_overhead(const CulvertProfile *profile);
+
+/* culvert_profile_find_vtep: the address in the tunnel from which this computer sends Ethernet
+ * frames: the first of a family in which a peer has one, too, and IPv4's before IPv6's. A peer has
+ * one if one of its allowed IPs is a single address, or the first peer by vxlan-remote. NULL: there
+ * is none. Borrowed. */
+const WgPrefix *culvert_profile_find_vtep(const CulvertProfile *profile);
+
 /* culvert_profile_has_default_route: whether the peers' allowed IPs cover the whole family: by
- * 0.0.0.0/0 or ::/0, or by both halves of it. */
+ * 0.0.0.0/0 or ::/0, or by both halves of it. Never of an Ethernet device: what its network is for
+ * the allowed IPs do not say. */
 gboolean culvert_profile_has_default_route(const CulvertProfile *profile, int family);
 
 G_END_DECLS

@@ -432,13 +432,13 @@ static void write_secret(NMSettingVpn *setting, const CulvertOption *option, gpo
 }
 
 /* Only the first address of each family: NetworkManager wants the others in its own settings. */
-static char *format_first_addresses(const CulvertProfile *profile)
+static char *format_first_addresses(const GArray *addresses)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     gboolean seen[2] = {FALSE, FALSE};
 
-    for (guint i = 0; i < profile->addresses->len; i++) {
-        const WgPrefix *prefix = &g_array_index(profile->addresses, WgPrefix, i);
+    for (guint i = 0; i < addresses->len; i++) {
+        const WgPrefix *prefix = &g_array_index(addresses, WgPrefix, i);
         gboolean *was_seen = &seen[prefix->family == AF_INET6];
         g_autofree char *text = culvert_text_format_prefix(prefix);
 
@@ -459,8 +459,9 @@ static void write_option(NMSettingVpn *setting, const CulvertOption *option, gpo
         write_secret(setting, option, object, peer);
         return;
     }
-    value = option->type == CULVERT_TYPE_ADDRESS ? format_first_addresses(object)
-                                                 : culvert_option_format(option, object, ";");
+    value = option->type == CULVERT_TYPE_ADDRESS
+                ? format_first_addresses(G_STRUCT_MEMBER(GArray *, object, option->offset))
+                : culvert_option_format(option, object, ";");
     if (value)
         nm_setting_vpn_add_data_item(setting, key, value);
 }

@@ -72,6 +72,7 @@ static const Accepted INTERFACE_ACCEPTED[] = {
     {"Table = 4294967295", "Table = 4294967295"},
     {"Table = off\nTable = 7", "Table = 7"},
     {"# Culvert: DeviceType = TAP", "# Culvert: DeviceType = tap"},
+    {"# Culvert: TunUser = ann", "# Culvert: TunUser = ann"},
     {"# Culvert: DeviceType = tun", NULL},
     {"# Culvert: KillSwitch = yes", "# Culvert: KillSwitch = yes"},
     {"# culvert: killswitch = Allow-Local", "# Culvert: KillSwitch = allow-local"},
@@ -194,6 +195,9 @@ static const Mistake MISTAKES[] = {
     {INTERFACE "Jc = 4\n" PEER, 4, "“Jc” is not a setting of [Interface]", INVALID},
     {INTERFACE PEER "Cheese = 4\n", 6, "“Cheese” is not a setting of [Peer]", INVALID},
     {INTERFACE "DeviceType = tap\n" PEER, 4, "“DeviceType” is not a setting of", INVALID},
+    {INTERFACE "# Culvert: VxlanId = 5\n" PEER, 4, "VxlanId: this setting is for Ethernet",
+     INVALID},
+    {INTERFACE "# Culvert: TunUser = a:b\n" PEER, 4, "TunUser: “a:b” is neither", INVALID},
     {INTERFACE "MTU 1400\n" PEER, 4, "not understood", INVALID},
     {INTERFACE "MTU: 1400\n" PEER, 4, "not understood", INVALID},
     {INTERFACE "= 1400\n" PEER, 4, "not understood", INVALID},
@@ -328,6 +332,13 @@ static const struct {
     {"[Interface]\n" PEER,
      "office.conf:1: PrivateKey is missing: the desktop will ask for it, or “nmcli --ask”\n"
      "office.conf:1: Address is missing: the connection cannot be used before it has one\n"},
+    {INTERFACE "# Culvert: DeviceType = tap\nDNS = 10.8.0.1\n" PEER "AllowedIPs = fd00::/8\n",
+     "office.conf:1: VxlanRemote: this setting is missing: no peer's allowed IPs have a single "
+     "address, of the same family as this computer's, to which Ethernet frames could go\n"
+     "office.conf:5: DNS: 10.8.0.1 is not asked, since there is no IPv4 TapAddress\n"},
+    {INTERFACE "# Culvert: DeviceType = tap\n# Culvert: TapAddress = 10.9.0.1/24\nDNS = "
+               "10.9.0.1\n" PEER "AllowedIPs = 10.8.0.1/32\n",
+     ""},
     {"# Culvert: my tunnel\n" INTERFACE "#Culvert: Endpoint = x:1\n# Culvert: MTU = 1\n" PEER,
      "office.conf:1: this comment is left out: it is not a setting of Culvert\n"
      "office.conf:5: this comment is left out: it is not a setting of [Interface]\n"

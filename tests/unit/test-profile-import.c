@@ -228,6 +228,41 @@ static void random_peer(CulvertProfile *profile)
         peer->keepalive = g_test_rand_int_range(0, 65536);
 }
 
+static void random_ethernet(CulvertProfile *profile)
+{
+    guint n_addresses = g_test_rand_int_range(0, 5);
+
+    profile->device_type = CULVERT_DEVICE_TAP;
+    if (coin())
+        profile->vxlan_id = g_test_rand_int_range(0, 1 << 24);
+    if (profile->mtu)
+        profile->mtu = MAX(profile->mtu, 1350);
+    if (coin() && profile->kill_switch == CULVERT_KILL_SWITCH_NO) {
+        profile->bridge = g_strdup("br0");
+        return;
+    }
+    for (guint i = 0; i < n_addresses; i++) {
+        WgPrefix prefix = random_prefix(coin() ? AF_INET : AF_INET6);
+
+        prefix.length = MAX(prefix.length, 1);
+        g_array_append_val(profile->tap_addresses, prefix);
+    }
+}
+
+/* The other end's address has to be one of the first peer's. */
+static void random_remote(CulvertProfile *profile)
+{
+    CulvertProfilePeer *peer = g_ptr_array_index(profile->peers, 0);
+
+    if (profile->device_type != CULVERT_DEVICE_TAP || peer->allowed_ips->len == 0)
+        return;
+    profile->vxlan_remote = g_array_index(peer->allowed_ips, WgPrefix, 0);
+    profile->vxlan_remote.addr[0] |= 2; /* not the zeros of a whole network */
+    profile->vxlan_remote.length = profile->vxlan_remote.family == AF_INET ? 32 : 128;
+    if (g_array_index(peer->allowed_ips, WgPrefix, 0).length >= 8)
+        profile->vxlan_remote.addr[0] = 10;
+}
+
 static CulvertConf *random_conf(void)
 {
     CulvertConf *conf = culvert_conf_new();
@@ -252,13 +287,19 @@ static CulvertConf *random_conf(void)
         profile->listen_port = g_test_rand_int_range(0, 65536);
     if (coin())
         profile->fwmark = g_test_rand_int();
-    profile->device_type = coin() ? CULVERT_DEVICE_TAP : CULVERT_DEVICE_TUN;
     profile->kill_switch = g_test_rand_int_range(0, CULVERT_KILL_SWITCH_ALLOW_LOCAL + 1);
+    if (coin())
+        parse_text("tun-user", profile, g_strdup_printf("user%d", g_test_rand_int_range(0, 1000)));
+    if (coin())
+        parse_text("tun-group", profile, g_strdup_printf("%d", g_test_rand_int_range(0, 1000)));
+    if (coin())
+        random_ethernet(profile);
     conf->table = g_test_rand_int_range(-2, 1000);
     if (conf->table == 0)
         conf->table = CULVERT_CONF_TABLE_AUTO;
     for (guint i = 0; i < n_peers; i++)
         random_peer(profile);
+    random_remote(profile);
     return conf;
 }
 

@@ -85,6 +85,11 @@ static const char FULL[] =
            "listen-port=51820\n"
            "fwmark=0xca6c\n"
            "device-type=tap\n"
+           "vxlan-id=77\n"
+           "vxlan-remote=10.0.0.1\n"
+           "tap-address=10.20.0.2/24;fd20::2/64\n"
+           "tun-user=ann\n"
+           "tun-group=44\n"
            "public-key=" PUBLIC1 "\n" SECRET "preshared-key=" PSK "\n"
            "preshared-key-flags=0\n"
            "endpoint=vpn.example.com:51820;192.0.2.1:443;[2001:db8::1]:51820;[fe80::1%eth0]:51820\n"
@@ -118,6 +123,13 @@ static void test_full(void)
     g_assert_cmpuint(profile->listen_port, ==, 51820);
     g_assert_cmpuint(profile->fwmark, ==, 0xca6c);
     g_assert_cmpint(profile->device_type, ==, CULVERT_DEVICE_TAP);
+    g_assert_cmpuint(profile->vxlan_id, ==, 77);
+    g_assert_cmpint(profile->vxlan_remote.family, ==, AF_INET);
+    g_assert_cmpuint(profile->tap_addresses->len, ==, 2);
+    assert_prefix(profile->tap_addresses, 1, "fd20::2", 64);
+    g_assert_null(profile->bridge);
+    g_assert_cmpstr(profile->tun_user, ==, "ann");
+    g_assert_cmpstr(profile->tun_group, ==, "44");
     g_assert_cmpuint(profile->peers->len, ==, 3);
 
     peer = peer_at(profile, 0);
@@ -133,6 +145,9 @@ static void test_full(void)
     g_assert_cmpint(peer_at(profile, 1)->preshared_key_flags, ==, NM_SETTING_SECRET_FLAG_NOT_SAVED);
     g_assert_null(peer_at(profile, 2)->preshared_key);
 
+    /* What of an Ethernet network is reached is no matter of allowed IPs. */
+    g_assert_false(culvert_profile_has_default_route(profile, AF_INET));
+    profile->device_type = CULVERT_DEVICE_TUN;
     g_assert_true(culvert_profile_has_default_route(profile, AF_INET));
     g_assert_false(culvert_profile_has_default_route(profile, AF_INET6));
 }
@@ -201,6 +216,8 @@ static void test_further_addresses(void)
     g_assert_cmpstr(nm_setting_vpn_get_data_item(setting, "address"), ==, "10.0.0.2/24;fd00::1/64");
 }
 
+#define TAP "device-type=tap\nallowed-ips=10.0.0.0/24;fd00::/64\nvxlan-remote=10.0.0.1\n"
+
 typedef struct {
     const char *items;    /* of the setting */
     const char *expected; /* what becomes of them */
@@ -225,6 +242,18 @@ static const Accepted ACCEPTED[] = {
     {"fwmark=010", "fwmark=0xa"},
     {"fwmark=4294967295", "fwmark=0xffffffff"},
     {"device-type=TAP", "device-type=tap"},
+    {TAP "vxlan-id=0", "device-type=tap"},
+    {TAP "vxlan-id=16777215", "vxlan-id=16777215"},
+    {TAP "vxlan-remote=FD00:0::1", "vxlan-remote=fd00::1"},
+    {TAP "tap-address=192.0.2.1/24 fd00::1", "tap-address=192.0.2.1/24;fd00::1/128"},
+    {TAP "bridge=br0", "bridge=br0"},
+    {TAP "bridge=br0\ndns=10.0.0.1", "dns=10.0.0.1"},
+    {TAP "mtu=118", "mtu=118"},
+    {TAP "mtu=1330\ntap-address=fd00::1/64", "mtu=1330"},
+    {TAP "mtu=1350\ntap-address=fd00::1/64\nvxlan-remote=fd00::1\naddress=fd00::2/64", "mtu=1350"},
+    {"tun-user=ann", "tun-user=ann"},
+    {"tun-user=4294967294", "tun-user=4294967294"},
+    {"tun-group=DOMAIN\\some_one@example", "tun-group=DOMAIN\\some_one@example"},
     {"endpoint=vpn:1", "endpoint=vpn:1"},
     {"endpoint=a.example:1,[::1]:2;1.2.3.4:65535", "endpoint=a.example:1;[::1]:2;1.2.3.4:65535"},
     {"endpoint=2001:db8::1:51820", "endpoint=[2001:db8::1]:51820"},
@@ -338,6 +367,30 @@ static const Refused REFUSED[] = {
     {"fwmark=4294967296", "fwmark", "“4294967296”", INVALID},
     {"fwmark=0x100000000", "fwmark", "“0x100000000”", INVALID},
     {"device-type=wg", "device-type", "“wg”", INVALID},
+    {TAP "vxlan-id=16777216", "vxlan-id", "“16777216” is not valid, expected is 0, or 1 to",
+     INVALID},
+    {TAP "vxlan-remote=10.0.0.1/32", "vxlan-remote", "“10.0.0.1/32” is not an address", INVALID},
+    {TAP "vxlan-remote=gateway", "vxlan-remote", "“gateway” is not an address", INVALID},
+    {TAP "vxlan-remote=224.0.0.1", "vxlan-remote", "cannot be the address", INVALID},
+    {TAP "vxlan-remote=10.0.1.1", "vxlan-remote", "not among the first peer's", INVALID},
+    {TAP "vxlan-remote=fd01::1", "vxlan-remote", "not among the first peer's", INVALID},
+    {TAP "tap-address=10.0.0.0/99", "tap-address", "“10.0.0.0/99”", INVALID},
+    {TAP "tap-address=10.0.0.2/0", "tap-address", "has the prefix length 0", INVALID},
+    {TAP "tap-address=10.0.0.2;10.0.0.3", "tap-address", "more than one IPv4 address", INVALID},
+    {TAP "bridge=a/b", "bridge", "“a/b” is not the name of a network interface", INVALID},
+    {TAP "bridge=a-name-of-16-byt", "bridge", "is not the name", INVALID},
+    {TAP "bridge=br0\ntap-address=10.0.0.2", "tap-address", "give it to the bridge", INVALID},
+    {TAP "bridge=br0\nkill-switch=yes", "kill-switch", "what a bridge passes on", INVALID},
+    {TAP "mtu=117", "mtu", "too small for Ethernet", INVALID},
+    {TAP "mtu=1329\ntap-address=fd00::1", "mtu", "too small for the IPv6 address: with", INVALID},
+    {"vxlan-id=1", "vxlan-id", "for Ethernet: leave it out, or set device-type", INVALID},
+    {"vxlan-remote=10.0.0.1", "vxlan-remote", "for Ethernet", INVALID},
+    {"tap-address=10.0.0.1/24", "tap-address", "for Ethernet", INVALID},
+    {"bridge=br0\ndevice-type=tun", "bridge", "for Ethernet", INVALID},
+    {"tun-user=a b", "tun-user", "“a b” is neither the name of an account nor", INVALID},
+    {"tun-user=-1", "tun-user", "neither the name of an account", INVALID},
+    {"tun-user=4294967295", "tun-user", "neither the name of an account", INVALID},
+    {"tun-group=a:b", "tun-group", "neither the name of an account", INVALID},
     {"public-key=AAAA", "public-key", "4 characters", INVALID},
     {"public-key=xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dh=", "public-key", "base64", INVALID},
     {"public-key=xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8-g=", "public-key", "base64", INVALID},
@@ -500,17 +553,66 @@ static void test_need_address(void)
     g_autoptr(NMSettingVpn) setting = setting_new("address= ;");
     g_autoptr(GError) error = NULL;
     g_autoptr(CulvertProfile) profile = culvert_profile_from_setting(setting, FALSE, &error);
-    g_autoptr(CulvertProfile) ethernet = NULL;
 
     g_assert_no_error(error);
     g_assert_null(culvert_profile_from_setting(setting, TRUE, &error));
     g_assert_error(error, CULVERT_PROFILE_ERROR, CULVERT_PROFILE_ERROR_MISSING);
     g_assert_true(g_str_has_prefix(error->message, "address: "));
-    g_clear_error(&error);
+}
 
-    set_items(setting, "device-type=tap");
-    ethernet = culvert_profile_from_setting(setting, TRUE, &error);
-    g_assert_no_error(error);
+typedef struct {
+    const char *items;
+    const char *vtep;  /* NULL: none */
+    guint overhead;    /* bytes */
+    const char *fault; /* when it is to be used; NULL: none */
+} Vtep;
+
+static const Vtep VTEPS[] = {
+    {"allowed-ips=10.0.0.1/32", "10.0.0.2", 50, NULL},
+    {"allowed-ips=0.0.0.0/0;10.0.0.1/32\naddress=fd00::2/64;10.0.0.2/24", "10.0.0.2", 50, NULL},
+    {"allowed-ips=fd00::1/128;10.0.0.1/32\naddress=fd00::2/64", "fd00::2", 70, NULL},
+    {"allowed-ips=0.0.0.0/0;fd00::1/128\naddress=10.0.0.2/24;fd00::2/64", "fd00::2", 70, NULL},
+    {"allowed-ips=10.0.0.1/32;fd00::/64\nvxlan-remote=fd00::9\naddress=10.0.0.2/24;fd00::2/64",
+     "fd00::2", 70, NULL},
+    {"allowed-ips=10.9.0.0/16\npeer2-allowed-ips=10.0.0.1/32\npeer2-public-key=" PUBLIC2,
+     "10.0.0.2", 50, NULL},
+    {"allowed-ips=10.0.0.0/24", NULL, 50, "vxlan-remote: this setting is missing"},
+    {"allowed-ips=fd00::1/128", NULL, 50, "vxlan-remote: this setting is missing"},
+    {"allowed-ips=fd00::/64\nvxlan-remote=fd00::1", NULL, 50, "address: there is no address of"},
+    {"allowed-ips=10.0.0.1/32\naddress=", NULL, 50, "address: this setting is missing"},
+};
+
+/* Ethernet needs an address at both ends, of one family. */
+static void test_vtep(void)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(VTEPS); i++) {
+        const Vtep *c = &VTEPS[i];
+        g_autoptr(NMSettingVpn) setting = setting_new("device-type=tap");
+        g_autoptr(CulvertProfile) profile = NULL;
+        g_autoptr(CulvertProfile) complete = NULL;
+        g_autoptr(GError) error = NULL;
+        const WgPrefix *vtep;
+
+        g_test_message("%s", c->items);
+        set_items(setting, c->items);
+        profile = culvert_profile_from_setting(setting, FALSE, &error);
+        g_assert_no_error(error);
+        vtep = culvert_profile_find_vtep(profile);
+        g_assert_true((vtep != NULL) == (c->vtep != NULL));
+        if (vtep) {
+            char text[INET6_ADDRSTRLEN];
+
+            inet_ntop(vtep->family, vtep->addr, text, sizeof(text));
+            g_assert_cmpstr(text, ==, c->vtep);
+        }
+        g_assert_cmpuint(culvert_profile_get_overhead(profile), ==, c->overhead);
+        g_assert_cmpuint(culvert_profile_get_vni(profile), ==, 1);
+        complete = culvert_profile_from_setting(setting, TRUE, &error);
+        if (c->fault)
+            g_assert_true(g_str_has_prefix(error->message, c->fault));
+        else
+            g_assert_no_error(error);
+    }
 }
 
 /* Every row is documented, and can be found by both of its names. */
@@ -550,6 +652,7 @@ int main(int argc, char **argv)
     g_test_add_func("/profile/setting/list-secrets", test_list_secrets);
     g_test_add_func("/profile/setting/need-secrets", test_need_secrets);
     g_test_add_func("/profile/setting/need-address", test_need_address);
+    g_test_add_func("/profile/setting/vtep", test_vtep);
     g_test_add_func("/profile/options/table", test_table);
     return g_test_run();
 }
