@@ -54,13 +54,19 @@ static gboolean parse_field(const CulvertSection *section, CulvertField field, g
     return culvert_option_parse(option, text, object, error);
 }
 
-static void read_section(const CulvertSection *section, guint peer, gboolean is_peer,
+/* Fields of Ethernet do not count for other devices, where they are not shown. */
+static void read_section(CulvertEditorModel *model, const CulvertSection *section, guint peer,
                          gpointer object, GPtrArray *faults)
 {
+    gboolean is_ethernet = culvert_editor_model_is_ethernet(model);
+
     for (guint i = 0; i < CULVERT_N_FIELDS; i++) {
         g_autoptr(GError) error = NULL;
 
-        if (culvert_field_is_peer(i) == is_peer && !parse_field(section, i, object, &error))
+        if (culvert_field_is_peer(i) != (section != model->own) ||
+            (culvert_field_is_ethernet(i) && !is_ethernet))
+            continue;
+        if (!parse_field(section, i, object, &error))
             add_fault(faults, i, peer, CULVERT_PROFILE_ERROR_INVALID, error->message);
     }
 }
@@ -96,10 +102,10 @@ static CulvertProfile *read_form(CulvertEditorModel *model, GPtrArray *faults)
     for (guint i = 0; i < model->peers->len; i++) {
         CulvertProfilePeer *peer = culvert_profile_add_peer(profile);
 
-        read_section(g_ptr_array_index(model->peers, i), i, TRUE, peer, faults);
+        read_section(model, g_ptr_array_index(model->peers, i), i, peer, faults);
         peer->preshared_key_flags = preshared_key_flags(model, i);
     }
-    read_section(model->own, 0, FALSE, profile, faults);
+    read_section(model, model->own, 0, profile, faults);
     profile->private_key_flags = model->own->flags;
     return profile;
 }

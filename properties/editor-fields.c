@@ -32,6 +32,14 @@ static const CulvertFieldInfo FIELDS[CULVERT_N_FIELDS] = {
     [CULVERT_FIELD_FWMARK] = {"fwmark", "fwmark", FALSE, N_("Firewall mark"), NULL},
     [CULVERT_FIELD_DEVICE_TYPE] = {"device-type", "device-type", FALSE, N_("Device type"), NULL},
     [CULVERT_FIELD_KILL_SWITCH] = {"kill-switch", "kill-switch", FALSE, N_("Kill switch"), NULL},
+    [CULVERT_FIELD_TAP_ADDRESS] = {"tap-address", "tap-address", FALSE, N_("Ethernet addresses"),
+                                   NULL},
+    [CULVERT_FIELD_VXLAN_ID] = {"vxlan-id", "vxlan-id", FALSE, N_("VXLAN identifier"), NULL},
+    [CULVERT_FIELD_VXLAN_REMOTE] = {"vxlan-remote", "vxlan-remote", FALSE, N_("VXLAN remote"),
+                                    NULL},
+    [CULVERT_FIELD_BRIDGE] = {"bridge", "bridge", FALSE, N_("Bridge"), NULL},
+    [CULVERT_FIELD_TUN_USER] = {"tun-user", "tun-user", FALSE, N_("Owner of the device"), NULL},
+    [CULVERT_FIELD_TUN_GROUP] = {"tun-group", "tun-group", FALSE, N_("Group of the device"), NULL},
     [CULVERT_FIELD_INTERFACE_NAME] = {"interface-name", NULL, FALSE, N_("Device name"),
                                       N_("Name of the network device; empty takes the next that "
                                          "is free, like culvert0")},
@@ -66,6 +74,13 @@ gboolean culvert_field_of_option(const char *option, CulvertField *field)
 gboolean culvert_field_is_peer(CulvertField field)
 {
     return FIELDS[field].is_peer;
+}
+
+gboolean culvert_field_is_ethernet(CulvertField field)
+{
+    const CulvertOption *option = culvert_field_option(field);
+
+    return option && (option->flags & CULVERT_OPTION_ETHERNET);
 }
 
 const char *culvert_field_name(CulvertField field)

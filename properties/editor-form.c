@@ -65,6 +65,17 @@ static void keep_reachable(const Binding *binding)
 
 /* ---- What the user does --------------------------------------------------------------------- */
 
+static void show_ethernet(CulvertEditorForm *form)
+{
+    for (guint i = 0; i < CULVERT_N_FIELDS; i++) {
+        g_autofree char *row = g_strconcat(culvert_field_name(i), "-row", NULL);
+
+        if (form->bindings[i].widget && culvert_field_is_ethernet(i))
+            culvert_set_shown(culvert_editor_form_widget(form, row),
+                              culvert_editor_model_is_ethernet(form->model));
+    }
+}
+
 static void on_entry_changed(GtkWidget *entry, gpointer data)
 {
     Binding *binding = data;
@@ -88,6 +99,8 @@ static void on_combo_changed(GtkComboBox *combo, gpointer data)
     if (form->is_refreshing || !id)
         return;
     culvert_editor_model_set(form->model, binding->field, form->peer, id);
+    if (binding->field == CULVERT_FIELD_DEVICE_TYPE)
+        show_ethernet(form);
     tell_changed(form);
 }
 
@@ -250,6 +263,7 @@ void culvert_editor_form_refresh(CulvertEditorForm *form)
     }
     gtk_combo_box_set_active_id(GTK_COMBO_BOX(form->traffic), all ? "all" : "networks");
     show_networks(form);
+    show_ethernet(form);
     form->is_refreshing = FALSE;
 }
 

@@ -466,6 +466,12 @@ void culvert_editor_model_set_all_traffic(CulvertEditorModel *model, guint peer,
     culvert_editor_model_section(model, CULVERT_FIELD_ALLOWED_IPS, peer)->all_traffic = all;
 }
 
+gboolean culvert_editor_model_is_ethernet(CulvertEditorModel *model)
+{
+    return g_ascii_strcasecmp(culvert_section_get(model->own, CULVERT_FIELD_DEVICE_TYPE), "tap") ==
+           0;
+}
+
 const char *culvert_section_get_networks(const CulvertSection *section)
 {
     return section->all_traffic ? ALL_TRAFFIC

@@ -31,7 +31,13 @@ typedef enum {
     CULVERT_FIELD_FWMARK,
     CULVERT_FIELD_KILL_SWITCH,
     CULVERT_FIELD_DEVICE_TYPE,
-    CULVERT_FIELD_INTERFACE_NAME,
+    CULVERT_FIELD_TAP_ADDRESS, /* of an Ethernet device only: */
+    CULVERT_FIELD_VXLAN_ID,
+    CULVERT_FIELD_VXLAN_REMOTE,
+    CULVERT_FIELD_BRIDGE,
+    CULVERT_FIELD_INTERFACE_NAME, /* of any device again: */
+    CULVERT_FIELD_TUN_USER,       /* of these there are no widgets: they are kept */
+    CULVERT_FIELD_TUN_GROUP,
     CULVERT_N_FIELDS,
 } CulvertField;
 
@@ -39,6 +45,9 @@ typedef struct _CulvertEditorModel CulvertEditorModel;
 
 /* culvert_field_is_peer: whether each peer has the field; the others exist once. */
 gboolean culvert_field_is_peer(CulvertField field);
+
+/* culvert_field_is_ethernet: whether the field is only for Ethernet devices. */
+gboolean culvert_field_is_ethernet(CulvertField field);
 
 /* culvert_field_name: what widgets of the field are named after. */
 const char *culvert_field_name(CulvertField field);
@@ -96,6 +105,10 @@ void culvert_editor_model_set_flags(CulvertEditorModel *model, CulvertField fiel
  * ALLOWED_IPS says what does; its text stays while all traffic does. */
 gboolean culvert_editor_model_get_all_traffic(CulvertEditorModel *model, guint peer);
 void culvert_editor_model_set_all_traffic(CulvertEditorModel *model, guint peer, gboolean all);
+
+/* culvert_editor_model_is_ethernet: whether the device is to carry Ethernet frames. If not, the
+ * fields that are only for that do not count; their texts stay. */
+gboolean culvert_editor_model_is_ethernet(CulvertEditorModel *model);
 
 /* ---- Peers: at least one. */
 

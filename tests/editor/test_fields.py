@@ -18,7 +18,8 @@ DATA = {
     "dns": "10.8.0.1;example.com", "endpoint": "vpn.example:51820;192.0.2.1:443",
     "fwmark": "0xca6c", "listen-port": "51821", "mtu": "1380", "persistent-keepalive": "25",
     "device-type": "tap", "kill-switch": "yes", "public-key": GATEWAY, "private-key-flags": "0",
-    "preshared-key-flags": "0",
+    "preshared-key-flags": "0", "tap-address": "10.20.0.2/24;fd20::2/64", "vxlan-id": "42",
+    "vxlan-remote": "10.8.0.1", "tun-user": "ann", "tun-group": "44",
 }
 SECRETS = {"private-key": PRIVATE, "preshared-key": PRESHARED}
 
@@ -42,8 +43,17 @@ FIELDS = {
     "Kill switch": ("Block all other traffic", "Allow the local network",
                     ("kill-switch", "allow-local")),
     "Device type": ("Ethernet frames (TAP)", "IP packets (TUN)", ("device-type", None)),
+    "Ethernet addresses": ("10.20.0.2/24, fd20::2/64", "10.20.0.9/24",
+                           ("tap-address", "10.20.0.9/24")),
+    "VXLAN identifier": ("42", "16777215", ("vxlan-id", "16777215")),
+    "VXLAN remote": ("10.8.0.1", "fd08::1", ("vxlan-remote", "fd08::1")),
+    "Bridge": ("", "br0", ("bridge", "br0")),
     "Device name": ("work0", "work1", ("interface_name", "work1")),
 }
+
+# What is only there for Ethernet.
+ETHERNET = ("Ethernet addresses", "VXLAN identifier", "VXLAN remote", "Bridge")
+ETHERNET_KEYS = ("tap-address", "vxlan-id", "vxlan-remote", "bridge")
 
 CONF = f"""[Interface]
 PrivateKey = {PRIVATE}
@@ -76,7 +86,10 @@ def test_nothing_changes(host):
 @pytest.mark.parametrize("title", FIELDS)
 def test_each_field(host, title):
     shown, typed, (key, saved) = FIELDS[title]
-    load(host)
+    data = dict(DATA)
+    if title == "Bridge":  # has the addresses itself, and goes with no kill switch
+        del data["tap-address"], data["kill-switch"]
+    load(host, data)
     assert host.get(title=title) == shown
     host.set(title=title, text=typed)
     assert host.changes() > 0
@@ -86,8 +99,10 @@ def test_each_field(host, title):
         return
     secret = key in SECRETS
     assert after["secrets" if secret else "data"].get(key) == saved
-    expected = dict(SECRETS if secret else DATA)
+    expected = dict(SECRETS if secret else data)
     expected[key] = saved
+    if title == "Device type":
+        expected = {k: v for k, v in expected.items() if k not in ETHERNET_KEYS}
     assert after["secrets" if secret else "data"] == {k: v for k, v in expected.items() if v}
 
 
@@ -104,6 +119,10 @@ def test_each_field(host, title):
     ("MTU", "1", "“1” is not valid"),
     ("Listen port", "99999", "“99999” is not valid"),
     ("Firewall mark", "red", "“red” is not valid"),
+    ("Ethernet addresses", "10.20.0.2/24, 10.20.0.3/24", "There is more than one IPv4 address"),
+    ("VXLAN identifier", "16777216", "“16777216” is not valid"),
+    ("VXLAN remote", "10.9.0.1", "This address is not among the first peer's allowed IPs"),
+    ("Bridge", "a/b", "“a/b” is not the name of a network interface"),
     ("Device name", "a/b", ""),
 ])
 def test_each_fault(host, title, text, fault):
@@ -174,6 +193,20 @@ def test_all_traffic_hides_the_networks(host):
     assert "Networks" not in host.labels()
     host.set(title="Traffic", text="Only these networks")
     assert host.get(title="Networks") == "10.8.0.0/24, fd08::/64"
+
+
+def test_ethernet_only(host):
+    """Its fields are shown for it alone, and what was typed there is not lost by a look around."""
+    load(host)
+    assert set(ETHERNET) <= set(host.labels())
+    host.set(title="Device type", text="IP packets (TUN)")
+    assert not set(ETHERNET) & set(host.labels())
+    assert not set(ETHERNET_KEYS) & set(host.save()["data"])
+    host.set(title="Device type", text="Ethernet frames (TAP)")
+    assert set(ETHERNET) <= set(host.labels())
+    assert host.save()["data"] == DATA
+    load(host, {}, {})
+    assert not set(ETHERNET) & set(host.labels())
 
 
 def test_peers(host):
@@ -261,7 +294,8 @@ def test_keyboard_alone(host):
     assert [title for title in way if title in FIELDS or title == "Generate"] == [
         "Gateway", "Public key", "Traffic", "Networks", "Your private key", "Generate",
         "Addresses", "DNS", "Preshared key", "Further gateways", "Keepalive", "MTU",
-        "Listen port", "Firewall mark", "Kill switch", "Device type", "Device name"]
+        "Listen port", "Firewall mark", "Kill switch", "Device type", "Ethernet addresses",
+        "VXLAN identifier", "VXLAN remote", "Bridge", "Device name"]
     assert {"Show keys", "Copy", "Advanced", "Further Peers", "Show as QR Code…"} <= set(way)
 
 

@@ -116,6 +116,16 @@ static const char *const EVERYTHING[] = {
     "1",
     "private-key-flags",
     "1",
+    "tap-address",
+    "10.20.0.2/24;fd20::2/64",
+    "tun-group",
+    "kvm",
+    "tun-user",
+    "1000",
+    "vxlan-id",
+    "42",
+    "vxlan-remote",
+    "10.8.0.1",
     "public-key",
     GATEWAY_KEY,
     "peer2-public-key",
@@ -154,6 +164,10 @@ static void test_round_trip(void)
     g_assert_cmpstr(G(FWMARK), ==, "0xca6c");
     g_assert_cmpstr(G(DEVICE_TYPE), ==, "tap");
     g_assert_cmpstr(G(KILL_SWITCH), ==, "allow-local");
+    g_assert_cmpstr(G(TAP_ADDRESS), ==, "10.20.0.2/24, fd20::2/64");
+    g_assert_cmpstr(G(VXLAN_ID), ==, "42");
+    g_assert_cmpstr(G(VXLAN_REMOTE), ==, "10.8.0.1");
+    g_assert_cmpstr(G(BRIDGE), ==, "");
     g_assert_cmpstr(G(INTERFACE_NAME), ==, "work0");
     g_assert_cmpuint(culvert_editor_model_get_n_peers(model), ==, 2);
     g_assert_false(culvert_editor_model_get_all_traffic(model, 0));
@@ -234,6 +248,38 @@ static void test_interface_name(void)
     S(INTERFACE_NAME, "a-name-that-is-too-long");
     fault = culvert_editor_model_get_fault(model, CULVERT_FIELD_INTERFACE_NAME, 0);
     g_assert_nonnull(fault);
+}
+
+/* What is not shown for a device of packets does not count for it either. */
+static void test_ethernet(void)
+{
+    g_autoptr(NMConnection) connection = new_connection();
+    g_autoptr(CulvertEditorModel) model = load(connection);
+    g_autofree char *fault = NULL;
+
+    fill_in(model);
+    g_assert_false(culvert_editor_model_is_ethernet(model));
+    S(DEVICE_TYPE, "tap");
+    g_assert_true(culvert_editor_model_is_ethernet(model));
+    assert_not_saved(model, "VXLAN remote: this setting is missing: no peer's allowed IPs have a "
+                            "single address, of the same family as this computer's, to which "
+                            "Ethernet frames could go");
+    g_assert_null(culvert_editor_model_get_fault(model, CULVERT_FIELD_VXLAN_REMOTE, 0));
+    S(VXLAN_REMOTE, "10.9.0.1");
+    fault = culvert_editor_model_get_fault(model, CULVERT_FIELD_VXLAN_REMOTE, 0);
+    g_assert_cmpstr(fault, ==, "This address is not among the first peer's allowed IPs");
+    S(VXLAN_REMOTE, "10.8.0.1");
+    S(BRIDGE, "br0");
+    save(model, connection);
+    g_assert_cmpstr(item(connection, "bridge"), ==, "br0");
+    g_assert_cmpstr(item(connection, "vxlan-remote"), ==, "10.8.0.1");
+
+    S(VXLAN_ID, "none");
+    S(DEVICE_TYPE, "tun");
+    save(model, connection);
+    g_assert_null(item(connection, "bridge"));
+    g_assert_null(item(connection, "vxlan-remote"));
+    g_assert_cmpstr(G(BRIDGE), ==, "br0");
 }
 
 static void test_messages(void)
@@ -436,6 +482,7 @@ int main(int argc, char **argv)
     g_test_add_func("/editor-model/new", test_new);
     g_test_add_func("/editor-model/faults", test_faults);
     g_test_add_func("/editor-model/interface-name", test_interface_name);
+    g_test_add_func("/editor-model/ethernet", test_ethernet);
     g_test_add_func("/editor-model/messages", test_messages);
     g_test_add_func("/editor-model/traffic", test_traffic);
     g_test_add_func("/editor-model/unknown-keys", test_unknown_keys);
