@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * culvert-resolver.c: a GResolver that asks another process. It knows names and addresses alone,
- * which is what GNetworkAddress asks for.
+ * which is what GNetworkAddress asks for, and besides the numbers of accounts.
  */
 #include "config.h"
 
 #include "culvert-resolver.h"
 
+#include "account-private.h"
 #include "resolver-private.h"
 #include "sandbox-private.h"
 
@@ -59,6 +60,10 @@ static void finish(GTask *task, const ResolverAnswer *answer)
 {
     GList *addresses = NULL;
 
+    if (account_is_task(task)) {
+        account_return(task, answer->status, answer->account);
+        return;
+    }
     if (answer->status != 0 || answer->n_addresses == 0) {
         int status = answer->status != 0 ? answer->status : EAI_NONAME;
 
@@ -79,7 +84,7 @@ static void fail_all(CulvertResolver *self)
     g_warning("The process that resolves names is gone: names cannot be resolved any more");
     g_hash_table_iter_init(&iter, self->pending);
     while (g_hash_table_iter_next(&iter, NULL, &task))
-        finish(task, &(ResolverAnswer){.status = EAI_FAIL});
+        finish(task, &(ResolverAnswer){.status = account_is_task(task) ? EPIPE : EAI_FAIL});
     g_hash_table_remove_all(self->pending);
 }
 
@@ -143,6 +148,28 @@ static void lookup_async(GResolver *resolver, const char *name, GResolverNameLoo
         return;
     }
     g_hash_table_insert(self->pending, GUINT_TO_POINTER(question.id), g_steal_pointer(&task));
+}
+
+gboolean resolver_ask_account(GTask *task)
+{
+    g_autoptr(GResolver) resolver = g_resolver_get_default();
+    const AccountQuestion *account = account_question(task);
+    ResolverQuestion question = {
+        .kind = account->kind == CULVERT_ACCOUNT_USER ? RESOLVER_USER : RESOLVER_GROUP,
+    };
+    CulvertResolver *self;
+
+    if (!G_TYPE_CHECK_INSTANCE_TYPE(resolver, CULVERT_TYPE_RESOLVER))
+        return FALSE;
+    self = CULVERT_RESOLVER(resolver);
+    question.id = ++self->last_id;
+    if (g_strlcpy(question.name, account->name, sizeof question.name) >= sizeof question.name)
+        account_return(task, ENOENT, 0);
+    else if (send(self->fd, &question, sizeof question, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        account_return(task, errno, 0);
+    else
+        g_hash_table_insert(self->pending, GUINT_TO_POINTER(question.id), g_object_ref(task));
+    return TRUE;
 }
 
 static void lookup_by_name_async(GResolver *resolver, const char *name, GCancellable *cancellable,

@@ -13,9 +13,16 @@ G_BEGIN_DECLS
 /* More of one name are of no use to a dialer that gives each its seconds. */
 #define RESOLVER_ADDRESSES_MAX 32
 
+typedef enum {
+    RESOLVER_HOST,
+    RESOLVER_USER,
+    RESOLVER_GROUP,
+} ResolverKind;
+
 typedef struct {
     guint32 id;
-    gint32 family; /* AF_UNSPEC: both */
+    gint32 kind;   /* ResolverKind */
+    gint32 family; /* of a host; AF_UNSPEC: both */
     char name[NI_MAXHOST];
 } ResolverQuestion;
 
@@ -27,7 +34,8 @@ typedef struct {
 
 typedef struct {
     guint32 id;
-    gint32 status; /* 0, or EAI_... of getaddrinfo(3) */
+    gint32 status;   /* 0, or EAI_... of getaddrinfo(3); of an account 0 or an errno */
+    guint32 account; /* its number */
     guint32 n_addresses;
     ResolverAddress addresses[RESOLVER_ADDRESSES_MAX];
 } ResolverAnswer;

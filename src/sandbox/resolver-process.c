@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include "account-private.h"
 #include "resolver-private.h"
 #include "sandbox-private.h"
 
@@ -49,18 +50,29 @@ static gboolean take_address(ResolverAddress *to, const struct addrinfo *from)
     return FALSE;
 }
 
-static void answer(int fd, const ResolverQuestion *question)
+static void find_host(const ResolverQuestion *question, ResolverAnswer *reply)
 {
     const struct addrinfo hints = {.ai_family = question->family, .ai_socktype = SOCK_DGRAM};
-    ResolverAnswer reply = {.id = question->id};
     struct addrinfo *found = NULL;
 
-    reply.status = getaddrinfo(question->name, NULL, &hints, &found);
-    for (struct addrinfo *a = found; a && reply.n_addresses < RESOLVER_ADDRESSES_MAX;
+    reply->status = getaddrinfo(question->name, NULL, &hints, &found);
+    for (struct addrinfo *a = found; a && reply->n_addresses < RESOLVER_ADDRESSES_MAX;
          a = a->ai_next)
-        reply.n_addresses += take_address(&reply.addresses[reply.n_addresses], a);
+        reply->n_addresses += take_address(&reply->addresses[reply->n_addresses], a);
     if (found)
         freeaddrinfo(found);
+}
+
+static void answer(int fd, const ResolverQuestion *question)
+{
+    ResolverAnswer reply = {.id = question->id};
+
+    if (question->kind == RESOLVER_HOST)
+        find_host(question, &reply);
+    else
+        reply.status = account_look_up(question->kind == RESOLVER_USER ? CULVERT_ACCOUNT_USER
+                                                                       : CULVERT_ACCOUNT_GROUP,
+                                       question->name, &reply.account);
     /* Whole or not at all; if nobody listens any more, this process ends anyhow. */
     (void) send(fd, &reply, sizeof reply, MSG_NOSIGNAL);
 }
@@ -77,7 +89,10 @@ static void *work_main(void *data)
 
 static void refuse(int fd, const ResolverQuestion *question)
 {
-    const ResolverAnswer reply = {.id = question->id, .status = EAI_AGAIN};
+    const ResolverAnswer reply = {
+        .id = question->id,
+        .status = question->kind == RESOLVER_HOST ? EAI_AGAIN : EAGAIN,
+    };
 
     (void) send(fd, &reply, sizeof reply, MSG_NOSIGNAL);
 }

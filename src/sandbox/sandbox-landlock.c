@@ -30,6 +30,7 @@
 #define VERSION_IOCTL_DEV 5
 
 #define LOOK (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define SET  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE)
 #define USE_DEVICE                                                                                 \
     (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
 #define HAVE_SOCKETS                                                                               \
@@ -56,6 +57,7 @@ static const Rule daemon_rules[] = {
     {"/usr/share/zoneinfo", LOOK}, /* syslog(3) looks whether the time zone has changed */
     {"/etc/localtime", LOOK},
     {"/sys/devices/system/cpu", LOOK}, /* how many processors there are */
+    {"/proc/sys/net/ipv6/conf", SET},  /* a device that is not to configure itself */
     {"/etc/nsswitch.conf", LOOK},      /* for libnftables: the names of protocols and ports */
     {"/etc/protocols", LOOK},
     {"/etc/services", LOOK},

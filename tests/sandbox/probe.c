@@ -202,6 +202,16 @@ static int try_proc(void)
     return open_as("/proc/self/mem", O_RDWR);
 }
 
+static int try_sysctl(void)
+{
+    return open_as("/proc/sys/net/ipv4/ip_forward", O_RDWR);
+}
+
+static int try_router_adverts(void)
+{
+    return open_as("/proc/sys/net/ipv6/conf/default/accept_ra", O_RDWR);
+}
+
 static int try_unlink(void)
 {
     return result(unlink(PATH_OF_ROOT));
@@ -336,6 +346,7 @@ static const Probe probes[] = {
     {"read-resolv-conf", try_resolv_conf, EACCES, FALSE},
     {"list", try_list, EACCES, FALSE},
     {"proc-mem", try_proc, EACCES, FALSE},
+    {"sysctl", try_sysctl, EACCES, FALSE},
     {"unlink", try_unlink, EACCES, FALSE},
     {"rename", try_rename, EACCES, FALSE},
     {"chmod", try_chmod, EPERM, FALSE},
@@ -352,6 +363,7 @@ static const Probe probes[] = {
     {"may-udp", try_udp, ALLOWED, FALSE},
     {"may-low-port", try_low_port, ALLOWED, FALSE},
     {"may-routes", try_routes, ALLOWED, FALSE},
+    {"may-ignore-routers", try_router_adverts, ALLOWED, FALSE},
     {"may-device", try_device, ALLOWED, FALSE},
     /* A packet thread has less. */
     {"packets-exec", try_exec, -SIGSYS, TRUE},
