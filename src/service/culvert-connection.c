@@ -2,8 +2,9 @@
 /*
  * culvert-connection.c: from a profile to a tunnel that carries packets, and why not.
  *
- * The order: check what can be known beforehand, open sockets, dial; at the first handshake make
- * the device and report "ready". A gateway that never answers runs into the deadline.
+ * The order: check what can be known beforehand, open sockets, find out who is to own the device,
+ * dial; at the first handshake make the device and report "ready". A gateway that never answers
+ * runs into the deadline.
  */
 #include "config.h"
 
@@ -13,7 +14,9 @@
 #include <net/if.h>
 
 #include "service-attempts.h"
+#include "service-bridge.h"
 #include "service-config.h"
+#include "service-device.h"
 #include "service-uapi.h"
 #include "service-watch.h"
 #include "tunnel/culvert-tunnel.h"
@@ -26,12 +29,17 @@ struct _CulvertConnection {
 
     CulvertProfile *profile;
     char *id;
+    char *uuid;
     char *ifname;                     /* NULL: the default */
     CulvertServiceFirewall *firewall; /* or NULL: none */
     gboolean end_wanted;
 
     CulvertTunnel *tunnel;
-    CulvertUapi *uapi; /* or NULL: a connection does without */
+    GCancellable *finding; /* the owner of the device */
+    uid_t owner;           /* -1: nobody */
+    gid_t group;
+    CulvertServiceBridge *bridge; /* or NULL: none */
+    CulvertUapi *uapi;            /* or NULL: a connection does without */
     CulvertAttempts *attempts;
     CulvertWatch *watch; /* from "ready" on */
     gboolean persistent;
@@ -120,12 +128,26 @@ static void set_gateway(CulvertConnection *self, GInetSocketAddress *endpoint)
     g_set_object(&self->gateway, g_inet_socket_address_get_address(endpoint));
 }
 
+/* How the other end has to be set up. */
+static void log_ethernet(CulvertConnection *self)
+{
+    const WgPrefix *vtep = culvert_profile_find_vtep(self->profile);
+    g_autoptr(GInetAddress) address =
+        g_inet_address_new_from_bytes(vtep->addr, (GSocketFamily) vtep->family);
+    g_autofree char *text = g_inet_address_to_string(address);
+
+    g_message("Ethernet: VXLAN %u, port %u, from %s in the tunnel",
+              culvert_profile_get_vni(self->profile), CULVERT_VXLAN_PORT, text);
+}
+
 static void log_configuration(CulvertConnection *self)
 {
     CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
     const int families[] = {AF_INET, AF_INET6};
 
     g_message("Interface %s, MTU %u", culvert_tun_get_name(tun), self->mtu);
+    if (culvert_tun_is_tap(tun))
+        log_ethernet(self);
     for (guint i = 0; i < G_N_ELEMENTS(families); i++) {
         g_autofree char *line =
             culvert_service_config_describe(self->profile, families[i], self->gateway);
@@ -135,21 +157,36 @@ static void log_configuration(CulvertConnection *self)
     }
 }
 
-/* An Ethernet device (device-type tap) will be opened here, too. */
-static gboolean open_device(CulvertConnection *self, GError **error)
+static CulvertTun *create_device(CulvertConnection *self, GError **error)
 {
     CulvertTunOptions options = CULVERT_TUN_OPTIONS_INIT;
-    g_autoptr(CulvertTun) tun = NULL;
 
     options.name = self->ifname;
-    tun = culvert_tunnel_open_device(self->tunnel, &options, error);
+    options.owner = self->owner;
+    options.group = self->group;
+    options.tap = self->profile->device_type == CULVERT_DEVICE_TAP;
+    if (options.tap)
+        culvert_service_device_mac(self->uuid, options.mac);
+    return culvert_tunnel_open_device(self->tunnel, &options, error);
+}
+
+static gboolean open_device(CulvertConnection *self, GError **error)
+{
+    g_autoptr(CulvertTun) tun = create_device(self, error);
+
     if (!tun)
         return FALSE;
+    culvert_service_device_quieten(self->profile, culvert_tun_get_name(tun));
     if (!culvert_tun_set_mtu(tun, self->mtu, error))
         return FALSE;
     if (self->firewall &&
         !culvert_service_firewall_ready(self->firewall, culvert_tun_get_ifindex(tun), error))
         return FALSE;
+    if (self->profile->bridge) {
+        self->bridge = culvert_service_bridge_join(self->profile->bridge, tun, error);
+        if (!self->bridge)
+            return FALSE;
+    }
     culvert_tunnel_attach(self->tunnel, g_steal_pointer(&tun));
     return TRUE;
 }
@@ -351,18 +388,73 @@ static guint32 choose_mark(CulvertConnection *self)
     return mark ? mark : self->profile->fwmark;
 }
 
+/* Frames go from our address in the tunnel to the peers'. */
+static void set_ethernet(CulvertConnection *self)
+{
+    const CulvertProfile *profile = self->profile;
+    const CulvertProfilePeer *first = g_ptr_array_index(profile->peers, 0);
+    CulvertVtep local, remote;
+
+    if (profile->device_type != CULVERT_DEVICE_TAP)
+        return;
+    local = culvert_service_config_vtep(culvert_profile_find_vtep(profile));
+    culvert_tunnel_set_ethernet(self->tunnel, culvert_profile_get_vni(profile), &local);
+    if (profile->vxlan_remote.family == AF_UNSPEC)
+        return;
+    remote = culvert_service_config_vtep(&profile->vxlan_remote);
+    culvert_tunnel_set_vtep(self->tunnel, &first->public_key, &remote);
+}
+
+static void dial(CulvertConnection *self)
+{
+    for (guint i = 0; i < self->profile->peers->len; i++)
+        culvert_watch_dial(self->tunnel, g_ptr_array_index(self->profile->peers, i));
+}
+
+/* Cancelled, there may be no connection any more. */
+static void on_owner(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+    g_autoptr(GError) error = NULL;
+    uid_t owner;
+    gid_t group;
+
+    if (culvert_service_device_find_owner_finish(result, &owner, &group, &error)) {
+        self->owner = owner;
+        self->group = group;
+        dial(self);
+    } else if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+        g_warning("Connection “%s” failed: %s", self->id, error->message);
+        fail(self, g_steal_pointer(&error));
+    }
+}
+
+static void find_owner(CulvertConnection *self)
+{
+    if (self->profile->tun_user || self->profile->tun_group)
+        culvert_service_device_find_owner_async(self->profile, self->finding, on_owner, self);
+    else
+        dial(self);
+}
+
+static gboolean check_bridge(CulvertConnection *self, GError **error)
+{
+    return !self->profile->bridge || culvert_service_bridge_check(self->profile->bridge, error);
+}
+
 gboolean culvert_connection_start(CulvertConnection *self, GError **error)
 {
     g_autoptr(GPtrArray) warnings = culvert_service_config_warnings(self->profile);
     GError *local = NULL;
 
-    if (!culvert_service_config_check(self->profile, error) || !check_ifname(self->ifname, error))
+    if (!check_ifname(self->ifname, error) || !check_bridge(self, error))
         return FALSE;
     if (self->firewall && !culvert_service_firewall_begin(self->firewall, error))
         return FALSE;
     make_tunnel(self);
     if (!add_peers(self, &local))
         return set_plugin_error(error, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, local);
+    set_ethernet(self);
     if (!culvert_tunnel_listen(self->tunnel, self->profile->listen_port, choose_mark(self), &local))
         return set_plugin_error(error, NM_VPN_PLUGIN_ERROR_LAUNCH_FAILED, local);
     g_message("Connecting “%s”: peers: %u, local UDP port: %u", self->id, self->profile->peers->len,
@@ -371,8 +463,7 @@ gboolean culvert_connection_start(CulvertConnection *self, GError **error)
         g_warning("%s", (const char *) g_ptr_array_index(warnings, i));
     self->started_us = g_get_monotonic_time();
     self->deadline_id = g_timeout_add(self->deadline_seconds * 1000, on_deadline, self);
-    for (guint i = 0; i < self->profile->peers->len; i++)
-        culvert_watch_dial(self->tunnel, g_ptr_array_index(self->profile->peers, i));
+    find_owner(self);
     return TRUE;
 }
 
@@ -431,6 +522,8 @@ void culvert_connection_stop(CulvertConnection *self)
 {
     g_clear_handle_id(&self->deadline_id, g_source_remove);
     g_clear_handle_id(&self->failure_id, g_source_remove);
+    g_cancellable_cancel(self->finding);
+    g_clear_pointer(&self->bridge, culvert_service_bridge_free);
     g_clear_object(&self->uapi);
     g_clear_object(&self->watch);
     if (self->tunnel) {
@@ -475,6 +568,9 @@ GVariant *culvert_connection_build_ip6_config(CulvertConnection *self)
 static void culvert_connection_init(CulvertConnection *self)
 {
     self->attempts = culvert_attempts_new();
+    self->finding = g_cancellable_new();
+    self->owner = (uid_t) -1;
+    self->group = (gid_t) -1;
 }
 
 static void culvert_connection_dispose(GObject *object)
@@ -492,7 +588,9 @@ static void culvert_connection_finalize(GObject *object)
     g_clear_object(&self->gateway);
     g_clear_error(&self->failure);
     g_free(self->gateway_peer);
+    g_clear_object(&self->finding);
     g_free(self->ifname);
+    g_free(self->uuid);
     g_free(self->id);
     G_OBJECT_CLASS(culvert_connection_parent_class)->finalize(object);
 }
@@ -522,13 +620,14 @@ static guint choose_deadline(guint timeout)
     return MIN(timeout - TIMEOUT_MARGIN_SECONDS, CULVERT_CONNECTION_DEADLINE_SECONDS);
 }
 
-CulvertConnection *culvert_connection_new(CulvertProfile *profile, const char *id,
+CulvertConnection *culvert_connection_new(CulvertProfile *profile, const char *id, const char *uuid,
                                           const char *ifname, guint timeout, gboolean persistent)
 {
     CulvertConnection *self = g_object_new(CULVERT_TYPE_CONNECTION, NULL);
 
     self->profile = profile;
     self->id = g_strdup(id);
+    self->uuid = g_strdup(uuid ? uuid : "");
     self->ifname = g_strdup(ifname);
     self->persistent = persistent;
     self->deadline_seconds = choose_deadline(timeout);

@@ -15,6 +15,7 @@
 
 #include "culvert-connection.h"
 #include "log/culvert-log.h"
+#include "service-config.h"
 #include "service-reason.h"
 #include "service-overwrite.h"
 #include "service-status.h"
@@ -188,19 +189,21 @@ static CulvertProfile *read_profile(NMConnection *connection, gboolean need_secr
 static gboolean start(CulvertService *self, NMConnection *connection, GError **error)
 {
     GError *cause = NULL;
-    CulvertProfile *profile = read_profile(connection, TRUE, &cause);
+    g_autoptr(CulvertProfile) profile = read_profile(connection, TRUE, &cause);
+    CulvertServiceFirewall *firewall;
     NMSettingVpn *setting;
 
     stop(self);
     forget_missing(self);
-    if (!profile)
+    if (!profile || !culvert_service_config_check(profile, connection, &cause))
         return refuse(connection, cause, error);
     setting = nm_connection_get_setting_vpn(connection);
+    firewall = culvert_service_firewall_new(profile, connection);
     self->connection = culvert_connection_new(
-        profile, get_id(connection), nm_connection_get_interface_name(connection),
-        nm_setting_vpn_get_timeout(setting), nm_setting_vpn_get_persistent(setting));
-    culvert_connection_set_firewall(self->connection,
-                                    culvert_service_firewall_new(profile, connection));
+        g_steal_pointer(&profile), get_id(connection), nm_connection_get_uuid(connection),
+        nm_connection_get_interface_name(connection), nm_setting_vpn_get_timeout(setting),
+        nm_setting_vpn_get_persistent(setting));
+    culvert_connection_set_firewall(self->connection, firewall);
     self->reason =
         culvert_reason_watch(nm_vpn_service_plugin_get_connection(NM_VPN_SERVICE_PLUGIN(self)),
                              nm_connection_get_uuid(connection));

@@ -21,6 +21,9 @@
 /* What UDP can carry, less what WireGuard adds; rounded down to its padding. */
 #define MTU_MOST 65440u
 
+/* What NetworkManager calls the type of a bridge's port. */
+#define BRIDGE_PORT "bridge"
+
 static gboolean prefix_equal(const WgPrefix *a, const WgPrefix *b)
 {
     gsize size = a->family == AF_INET ? 4 : 16;
@@ -45,11 +48,14 @@ static char *prefix_to_string(const WgPrefix *prefix)
     return g_strdup_printf("%s/%u", text, prefix->length);
 }
 
-/* Every allowed IP of that family, once, in the profile's order. */
+/* Every allowed IP of that family, once, in the profile's order; none of an Ethernet device, which
+ * leads to other networks than the tunnel below it. */
 static GArray *list_allowed_ips(const CulvertProfile *profile, int family)
 {
     GArray *list = g_array_new(FALSE, FALSE, sizeof(WgPrefix));
 
+    if (profile->device_type == CULVERT_DEVICE_TAP)
+        return list;
     for (guint i = 0; i < profile->peers->len; i++) {
         const CulvertProfilePeer *peer = g_ptr_array_index(profile->peers, i);
 
@@ -66,10 +72,13 @@ static GArray *list_allowed_ips(const CulvertProfile *profile, int family)
     return list;
 }
 
+/* The first address of the device of that family, NULL: none. */
 static const WgPrefix *find_address(const CulvertProfile *profile, int family)
 {
-    for (guint i = 0; i < profile->addresses->len; i++) {
-        const WgPrefix *address = &g_array_index(profile->addresses, WgPrefix, i);
+    const GArray *addresses = culvert_profile_get_addresses(profile);
+
+    for (guint i = 0; i < addresses->len; i++) {
+        const WgPrefix *address = &g_array_index(addresses, WgPrefix, i);
 
         if (address->family == family)
             return address;
@@ -189,25 +198,70 @@ static GVariant *routes_variant(const CulvertProfile *profile, int family, GInet
     return g_variant_builder_end(&builder);
 }
 
-gboolean culvert_service_config_check(const CulvertProfile *profile, GError **error)
+static gboolean refuse(GError **error, const char *message)
 {
-    if (profile->device_type == CULVERT_DEVICE_TUN)
-        return TRUE;
-    g_set_error_literal(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
-                        _("device-type: “tap” is not supported yet; use “tun”"));
+    g_set_error_literal(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, message);
     return FALSE;
+}
+
+/* NetworkManager gives the device these, also where nobody could reach them. */
+static gboolean has_addresses(NMSettingIPConfig *setting)
+{
+    return setting && nm_setting_ip_config_get_num_addresses(setting) > 0;
+}
+
+/* Of a VPN, NetworkManager does nothing with that setting. */
+static gboolean is_port(NMConnection *connection)
+{
+    NMSettingConnection *general = nm_connection_get_setting_connection(connection);
+
+    return general && nm_setting_connection_is_slave_type(general, BRIDGE_PORT);
+}
+
+gboolean culvert_service_config_check(const CulvertProfile *profile, NMConnection *connection,
+                                      GError **error)
+{
+    if (is_port(connection))
+        return refuse(error, _("connection.slave-type: NetworkManager makes no VPN a port of a "
+                               "bridge; remove this setting and connection.master, and name the "
+                               "bridge in vpn.data: bridge=NAME"));
+    if (!profile->bridge)
+        return TRUE;
+    if (has_addresses(nm_connection_get_setting_ip4_config(connection)))
+        return refuse(error, _("ipv4.addresses: a port of a bridge has no address: give it to the "
+                               "bridge"));
+    if (has_addresses(nm_connection_get_setting_ip6_config(connection)))
+        return refuse(error, _("ipv6.addresses: a port of a bridge has no address: give it to the "
+                               "bridge"));
+    return TRUE;
+}
+
+CulvertVtep culvert_service_config_vtep(const WgPrefix *address)
+{
+    CulvertVtep vtep = {.family = address->family};
+
+    memcpy(vtep.address, address->addr, address->family == AF_INET ? 4 : 16);
+    return vtep;
+}
+
+/* An Ethernet device carries IPv6 whether it has an address of its own or not. */
+static guint least_mtu(const CulvertProfile *profile)
+{
+    if (profile->device_type == CULVERT_DEVICE_TAP)
+        return IPV6_MTU_LEAST;
+    return culvert_service_config_has_family(profile, AF_INET6) ? IPV6_MTU_LEAST : IPV4_MTU_LEAST;
 }
 
 guint culvert_service_config_mtu(const CulvertProfile *profile, guint path_mtu)
 {
-    guint least =
-        culvert_service_config_has_family(profile, AF_INET6) ? IPV6_MTU_LEAST : IPV4_MTU_LEAST;
+    guint ethernet = culvert_profile_get_overhead(profile);
+    guint overhead = OVERHEAD + ethernet;
 
     if (profile->mtu)
-        return profile->mtu;
+        return profile->mtu - ethernet;
     if (path_mtu == 0)
-        return CULVERT_SERVICE_DEFAULT_MTU;
-    return CLAMP(path_mtu, least + OVERHEAD, MTU_MOST + OVERHEAD) - OVERHEAD;
+        return CULVERT_SERVICE_DEFAULT_MTU - ethernet;
+    return CLAMP(path_mtu, least_mtu(profile) + overhead, MTU_MOST + OVERHEAD) - overhead;
 }
 
 gboolean culvert_service_config_has_family(const CulvertProfile *profile, int family)
@@ -313,10 +367,11 @@ static void warn_about_family(const CulvertProfile *profile, int family, GPtrArr
     const char *name = family == AF_INET ? "IPv4" : "IPv6";
     g_autoptr(GArray) allowed = list_allowed_ips(profile, family);
     g_autoptr(GPtrArray) dns = list_dns(profile, family);
+    const GArray *own = culvert_profile_get_addresses(profile);
     guint addresses = 0;
 
-    for (guint i = 0; i < profile->addresses->len; i++)
-        addresses += g_array_index(profile->addresses, WgPrefix, i).family == family;
+    for (guint i = 0; i < own->len; i++)
+        addresses += g_array_index(own, WgPrefix, i).family == family;
     if (addresses > 1)
         g_ptr_array_add(
             warnings,

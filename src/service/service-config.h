@@ -3,6 +3,10 @@
  * service-config.h: what NetworkManager is told of a connection: the dictionaries of its signals
  * Config, Ip4Config and Ip6Config, made of the profile and of facts known once there is a session.
  *
+ * An Ethernet device without an address has neither family: NetworkManager then brings it up, gives
+ * it the addresses and routes of ipv4 and ipv6 in the profile, and nothing else. It never gets the
+ * default route from here.
+ *
  * NetworkManager ignores a value of the wrong type in silence, so that the types matter as much as
  * the values: nm-vpn-dbus-interface.h of libnm for the keys, _dbus_signal_ip_config_cb() in
  * src/core/vpn/nm-vpn-connection.c of NetworkManager for the types. Pure: no socket, no bus.
@@ -10,6 +14,7 @@
 #pragma once
 
 #include "profile/culvert-profile.h"
+#include "tun/culvert-vxlan.h"
 
 G_BEGIN_DECLS
 
@@ -18,16 +23,22 @@ G_BEGIN_DECLS
  * kernel use, too. */
 #define CULVERT_SERVICE_DEFAULT_MTU 1420
 
-/* culvert_service_config_check: whether the service can do what the profile, which has been checked
- * by itself, asks for; the error, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, names the setting. */
-gboolean culvert_service_config_check(const CulvertProfile *profile, GError **error);
+/* culvert_service_config_check: whether what the profile, which has been checked by itself, asks
+ * for goes with NetworkManager's own settings of the connection; the error,
+ * NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, names the setting. */
+gboolean culvert_service_config_check(const CulvertProfile *profile, NMConnection *connection,
+                                      GError **error);
+
+/* culvert_service_config_vtep: `address` as an end of a VXLAN. */
+CulvertVtep culvert_service_config_vtep(const WgPrefix *address);
 
 /* culvert_service_config_mtu: the device's MTU: the profile's, or what fits a path of `path_mtu`
- * bytes (0: unknown) in one datagram, but not less than the families in use need. */
+ * bytes (0: unknown) in one datagram, but not less than the families in use need. An Ethernet
+ * device's is smaller by what VXLAN adds. */
 guint culvert_service_config_mtu(const CulvertProfile *profile, guint path_mtu);
 
 /* culvert_service_config_has_family: whether NetworkManager gets a dictionary for AF_INET or
- * AF_INET6: if the profile has an address of that family, without which NetworkManager before
+ * AF_INET6: if the device has an address of that family, without which NetworkManager before
  * 1.48 refuses the dictionary. */
 gboolean culvert_service_config_has_family(const CulvertProfile *profile, int family);
 

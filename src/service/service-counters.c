@@ -27,8 +27,9 @@ static void add_drops(GVariantDict *dict, const Drop *drops, gsize n)
 
 /* ---- The tunnel ----------------------------------------------------------------------------- */
 
+/* Those of Ethernet come last, and are left out where there is none. */
 static void add_tunnel_drops(GVariantDict *dict, const WgDeviceStats *device,
-                             const CulvertTunnelStats *tunnel)
+                             const CulvertTunnelStats *tunnel, gboolean is_ethernet)
 {
     const Drop drops[] = {
         {"first-mac", device->dropped_mac1},
@@ -42,9 +43,15 @@ static void add_tunnel_drops(GVariantDict *dict, const WgDeviceStats *device,
         {"not-sent", tunnel->udp_send_dropped},
         {"not-delivered", tunnel->tun_write_dropped},
         {"looped", tunnel->looped},
+        {"not-ethernet", tunnel->not_vxlan},
+        {"frame-malformed", tunnel->switched.malformed},
+        {"frame-reserved", tunnel->switched.reserved},
+        {"station-moved", tunnel->switched.moved},
+        {"flooded", tunnel->switched.flooded},
     };
+    const gsize n_ethernet = 5;
 
-    add_drops(dict, drops, G_N_ELEMENTS(drops));
+    add_drops(dict, drops, G_N_ELEMENTS(drops) - (is_ethernet ? 0 : n_ethernet));
 }
 
 static void add_total_bytes(GVariantDict *dict, WgDevice *device)
@@ -76,7 +83,7 @@ void culvert_counters_add_tunnel(GVariantDict *dict, CulvertTunnel *tunnel)
     add_total_bytes(dict, device);
     g_variant_dict_insert(dict, "rx-packets", "t", tunnel_stats.tun_write_packets);
     g_variant_dict_insert(dict, "tx-packets", "t", tunnel_stats.tun_read_packets);
-    add_tunnel_drops(dict, &device_stats, &tunnel_stats);
+    add_tunnel_drops(dict, &device_stats, &tunnel_stats, culvert_tunnel_get_overhead(tunnel) > 0);
 }
 
 /* ---- A peer --------------------------------------------------------------------------------- */

@@ -8,10 +8,13 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "profile/culvert-text.h"
+
 struct _CulvertServiceFirewall {
     char *id;
     char *table;
     gboolean is_switch; /* the profile wants a kill switch */
+    gboolean is_ethernet;
     CulvertFirewallSwitch rules;
     GPtrArray *beyond;    /* of GInetAddressMask */
     GPtrArray *addresses; /* of GInetAddress: the tunnel's */
@@ -30,15 +33,23 @@ static GInetAddress *address_from_prefix(const WgPrefix *prefix)
         prefix->addr, prefix->family == AF_INET ? G_SOCKET_FAMILY_IPV4 : G_SOCKET_FAMILY_IPV6);
 }
 
+static void take_network(CulvertServiceFirewall *self, WgPrefix prefix)
+{
+    g_autoptr(GInetAddress) address = NULL;
+
+    culvert_text_mask_prefix(&prefix);
+    address = address_from_prefix(&prefix);
+    g_ptr_array_add(self->beyond, g_inet_address_mask_new(address, prefix.length, NULL));
+}
+
 /* All but the default route, in one piece or two, which is what a kill switch is for. */
 static void take_networks(CulvertServiceFirewall *self, const GArray *allowed_ips)
 {
     for (guint i = 0; i < allowed_ips->len; i++) {
         const WgPrefix *prefix = &g_array_index(allowed_ips, WgPrefix, i);
-        g_autoptr(GInetAddress) address = address_from_prefix(prefix);
 
         if (prefix->length > 1)
-            g_ptr_array_add(self->beyond, g_inet_address_mask_new(address, prefix->length, NULL));
+            take_network(self, *prefix);
     }
 }
 
@@ -52,16 +63,32 @@ static gboolean is_name(const char *endpoint)
 
 static void take_profile(CulvertServiceFirewall *self, const CulvertProfile *profile)
 {
-    for (guint i = 0; i < profile->addresses->len; i++)
+    const GArray *addresses = culvert_profile_get_addresses(profile);
+
+    for (guint i = 0; i < addresses->len; i++)
         g_ptr_array_add(self->addresses,
-                        address_from_prefix(&g_array_index(profile->addresses, WgPrefix, i)));
+                        address_from_prefix(&g_array_index(addresses, WgPrefix, i)));
+    if (self->is_ethernet)
+        take_networks(self, addresses);
     for (guint i = 0; i < profile->peers->len; i++) {
         const CulvertProfilePeer *peer = g_ptr_array_index(profile->peers, i);
 
-        take_networks(self, peer->allowed_ips);
+        if (!self->is_ethernet)
+            take_networks(self, peer->allowed_ips);
         for (guint j = 0; j < peer->endpoints->len; j++)
             self->rules.names |= is_name(g_ptr_array_index(peer->endpoints, j));
     }
+}
+
+/* Behind an Ethernet device are the networks of its own addresses. */
+static void take_network_of(CulvertServiceFirewall *self, NMIPAddress *address)
+{
+    g_autofree char *text = g_strdup_printf("%s/%u", nm_ip_address_get_address(address),
+                                            nm_ip_address_get_prefix(address));
+    WgPrefix prefix;
+
+    if (self->is_ethernet && culvert_text_parse_prefix(text, &prefix))
+        take_network(self, prefix);
 }
 
 /* NetworkManager gives the device these, too. */
@@ -74,6 +101,7 @@ static void take_addresses(CulvertServiceFirewall *self, NMSettingIPConfig *sett
 
         g_ptr_array_add(self->addresses,
                         g_inet_address_new_from_string(nm_ip_address_get_address(address)));
+        take_network_of(self, address);
     }
 }
 
@@ -86,6 +114,7 @@ CulvertServiceFirewall *culvert_service_firewall_new(const CulvertProfile *profi
     self->table = culvert_firewall_table(nm_connection_get_uuid(connection));
     self->addresses = g_ptr_array_new_with_free_func(g_object_unref);
     self->beyond = g_ptr_array_new_with_free_func(g_object_unref);
+    self->is_ethernet = profile->device_type == CULVERT_DEVICE_TAP;
     self->is_switch = profile->kill_switch != CULVERT_KILL_SWITCH_NO;
     self->rules.mark = profile->fwmark ? profile->fwmark : CULVERT_FIREWALL_MARK;
     self->rules.local = profile->kill_switch == CULVERT_KILL_SWITCH_ALLOW_LOCAL;

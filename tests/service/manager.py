@@ -214,12 +214,15 @@ def types(dictionary):
     return found
 
 
-def connection(data, secrets=None, name="office", ifname=None, timeout=None):
+def connection(data, secrets=None, name="office", ifname=None, timeout=None, port_of=None):
     """A connection as NetworkManager hands it over."""
     about = {"id": GLib.Variant("s", name), "uuid": GLib.Variant("s", str(uuid.uuid4())),
              "type": GLib.Variant("s", "vpn")}
     if ifname:
         about["interface-name"] = GLib.Variant("s", ifname)
+    if port_of:
+        about["master"] = GLib.Variant("s", port_of)
+        about["slave-type"] = GLib.Variant("s", "bridge")
     vpn = {"service-type": GLib.Variant("s", SERVICE), "data": GLib.Variant("a{ss}", data)}
     if secrets:
         vpn["secrets"] = GLib.Variant("a{ss}", secrets)

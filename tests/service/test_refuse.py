@@ -26,7 +26,17 @@ FAULTS = {
     "dns": ({"dns": "10.8.0.1, -bad-"}, "dns", "-bad-"),
     "unknown key": ({"colour": "blue"}, "colour", ""),
     "control character": ({"endpoint": "gateway.example:1\nPostUp"}, "endpoint", ""),
-    "tap": ({"device_type": "tap"}, "device-type", "not supported yet"),
+    "tap without a remote": ({"device_type": "tap"}, "vxlan-remote", "missing"),
+    "remote not allowed": ({"device_type": "tap", "vxlan_remote": "10.9.0.1"}, "vxlan-remote",
+                           "not among"),
+    "no bridge": ({"device_type": "tap", "vxlan_remote": "10.8.0.1", "bridge": "br0"}, "bridge",
+                  "there is no such interface"),
+    "not a bridge": ({"device_type": "tap", "vxlan_remote": "10.8.0.1", "bridge": "wan0"},
+                     "bridge", "not a bridge"),
+    "bridge and kill switch": ({"device_type": "tap", "vxlan_remote": "10.8.0.1", "bridge": "br0",
+                                "kill_switch": "yes"}, "kill-switch", "what a bridge passes on"),
+    "ethernet of a tun": ({"vxlan_id": "7"}, "vxlan-id", "for Ethernet"),
+    "user": ({"tun_user": "a b"}, "tun-user", "a b"),
     "device type": ({"device_type": "tin"}, "device-type", "tin"),
     "second peer": ({"peer2_public_key": KEY, "peer2_endpoint": "x"}, "peer2-endpoint", "x"),
     "fwmark": ({"fwmark": "lots"}, "fwmark", "lots"),
@@ -63,6 +73,14 @@ def test_own_key_as_peer(world):
     """The key of the peer is the public key of our own private key."""
     me = world.account(known=False)
     refuse(world, me.connection(public_key=me.keys.public), "public", "")
+
+
+def test_port_as_networkmanager_says_it(world):
+    """NetworkManager takes these settings, and does nothing about them."""
+    me = world.account(known=False)
+    data = me.data(device_type="tap", vxlan_remote="10.8.0.1")
+    refuse(world, connection(data, me.secrets(), port_of="br0"), "connection.slave-type",
+           "bridge=NAME")
 
 
 def test_interface_exists(world):

@@ -2,6 +2,7 @@
 """What the running service may still do, and that nothing of a key stays in it."""
 
 import os
+import signal
 
 import pytest
 
@@ -51,6 +52,36 @@ def test_names_are_resolved(world):
         world.computer.run("umount", "/etc/hosts")
 
 
+@pytest.mark.parametrize("env", [{}, {"CULVERT_SANDBOX": "no"}])
+@pytest.mark.parametrize("user, group, shown", [("nobody", "daemon", "user nobody group daemon"),
+                                                ("4000000", None, "user 4000000")])
+def test_accounts_are_found(world, env, user, group, shown):
+    """By that process, too, as the service cannot look into /etc/passwd."""
+    service = world.service(env=env)
+    service.connect(world.account().connection(tun_user=user, tun_group=group))
+    service.wait_state(STARTED)
+    assert shown in world.computer.output("ip", "-d", "link", "show", "culvert0")
+
+
+@pytest.mark.parametrize("env", [{}, {"CULVERT_SANDBOX": "no"}])
+@pytest.mark.parametrize("setting, kind", [("tun_user", "user"), ("tun_group", "group")])
+def test_no_such_account(world, env, setting, kind):
+    service = world.service(env=env)
+    service.connect(world.account().connection(**{setting: "no-such-account"}))
+    service.wait_log(f"failed: tun-{kind}: there is no {kind} “no-such-account” on this computer")
+    service.wait_state(STOPPED)
+    assert world.computer.devices() == []
+
+
+def test_disconnected_while_an_account_is_looked_for(world):
+    service = world.service()
+    os.kill(resolver_of(service), signal.SIGSTOP)
+    service.connect(world.account().connection(tun_user="nobody"))
+    service.disconnect()
+    service.wait_state(STOPPED)
+    assert service.wait_exit() == 0
+
+
 def test_resolver_gone(world):
     """Without it no name is found, and the connection says so and ends; addresses still do."""
     service = world.service("--persist")
@@ -59,6 +90,8 @@ def test_resolver_gone(world):
     service.connect(world.account(endpoint="gw.test:51820").connection(timeout=4))
     service.wait_log("“gw.test:51820” could not be resolved")
     service.wait_state(STOPPED)
+    service.connect(world.account().connection(tun_group="nogroup"))
+    service.wait_log("tun-group: the group “nogroup” could not be looked up")
     service.connect(world.account().connection())
     service.wait_state(STARTED)
 

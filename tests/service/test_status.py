@@ -19,6 +19,7 @@ SOCKET = "/run/wireguard/{}.sock"
 
 DROPS = {"first-mac", "handshake", "rate-limited", "malformed", "no-session", "unauthentic",
          "no-peer", "no-endpoint", "not-sent", "not-delivered", "looped"}
+ETHERNET_DROPS = {"not-ethernet", "frame-malformed", "frame-reserved", "station-moved", "flooded"}
 PEER_DROPS = {"not-allowed", "replayed", "malformed", "waited-in-vain"}
 
 
@@ -51,6 +52,18 @@ def test_idle(world):
     assert status == {"id": "", "uuid": "", "state": "idle", "since": 0, "device": "",
                       "public-key": "", "endpoint": "", "trying": "", "unanswered-since": 0}
     assert peers == []
+
+
+def test_ethernet(world):
+    """What arrives and is no frame is counted."""
+    me = world.account()
+    service = world.service()
+    service.connect(me.connection(device_type="tap", allowed_ips="10.8.0.1/32"))
+    service.wait_state(STARTED)
+    world.gateway.run("ping", "-c1", "-W1", f"10.8.0.{me.number}", check=False)
+    status, _peers = get_status(service)
+    assert set(status["drops"]) == DROPS | ETHERNET_DROPS
+    assert status["drops"]["not-ethernet"] == 1
 
 
 def test_connecting(world):

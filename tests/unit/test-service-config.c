@@ -395,16 +395,138 @@ static void test_describe(void)
     g_assert_cmpuint(warnings->len, ==, 0);
 }
 
-static void test_check(void)
+/* ---- Ethernet ------------------------------------------------------------------------------- */
+
+static CulvertProfile *make_ethernet(const char *addresses, const char *allowed_ips,
+                                     const char *tap_addresses)
 {
-    g_autoptr(CulvertProfile) profile = make_profile("10.0.0.2/24", "", "", "");
+    CulvertProfile *profile = make_profile(addresses, allowed_ips, "", "");
+
+    profile->device_type = CULVERT_DEVICE_TAP;
+    append_prefixes(profile->tap_addresses, tap_addresses);
+    return profile;
+}
+
+/* The tunnel's address is not the device's; without one it has neither family. */
+static void test_ethernet_without_address(void)
+{
+    g_autoptr(CulvertProfile) profile = make_ethernet("10.0.0.2/24", "0.0.0.0/0 10.0.0.1/32", "");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GVariant) config = culvert_service_config_build(profile, "culvert0", gateway, 1370);
+    g_autoptr(GPtrArray) warnings = culvert_service_config_warnings(profile);
+
+    assert_keys(config, 6);
+    assert_value(config, "has-ip4", g_variant_new_boolean(FALSE));
+    assert_value(config, "has-ip6", g_variant_new_boolean(FALSE));
+    g_assert_null(culvert_service_config_build_ip4(profile, gateway));
+    g_assert_null(culvert_service_config_build_ip6(profile, gateway));
+    g_assert_cmpuint(warnings->len, ==, 0);
+}
+
+/* What is allowed in the tunnel is no route of the network that it carries. */
+static void test_ethernet_address(void)
+{
+    g_autoptr(CulvertProfile) profile =
+        make_ethernet("10.0.0.2/24", "0.0.0.0/0 10.9.0.0/16 10.0.0.1/32 ::/0", "192.168.1.9/24");
+    g_autoptr(GInetAddress) gateway = gateway4();
+    g_autoptr(GVariant) config = culvert_service_config_build(profile, "culvert0", gateway, 1370);
+    g_autoptr(GVariant) dict = NULL;
+
+    append_strings(profile->dns, "192.168.1.1");
+    dict = culvert_service_config_build_ip4(profile, gateway);
+    assert_value(config, "has-ip4", g_variant_new_boolean(TRUE));
+    assert_value(config, "has-ip6", g_variant_new_boolean(FALSE));
+    assert_keys(dict, 4);
+    assert_value(dict, "address", g_variant_new_uint32(ip4("192.168.1.9")));
+    assert_value(dict, "prefix", g_variant_new_uint32(24));
+    assert_value(dict, "never-default", g_variant_new_boolean(TRUE));
+    g_assert_null(culvert_service_config_build_ip6(profile, gateway));
+}
+
+static void test_ethernet_mtu(void)
+{
+    g_autoptr(CulvertProfile) profile = make_ethernet("10.0.0.2/24", "10.0.0.1/32", "");
+    g_autoptr(CulvertProfile) over6 = make_ethernet("fd00::2/64", "fd00::1/128", "");
+
+    g_assert_cmpuint(culvert_service_config_mtu(profile, 0), ==, 1370);
+    g_assert_cmpuint(culvert_service_config_mtu(profile, 1500), ==, 1370);
+    g_assert_cmpuint(culvert_service_config_mtu(profile, 1492), ==, 1362);
+    g_assert_cmpuint(culvert_service_config_mtu(over6, 0), ==, 1350);
+    g_assert_cmpuint(culvert_service_config_mtu(over6, 1500), ==, 1350);
+    /* IPv6 inside needs this much; the tunnel's packets are cut then. */
+    g_assert_cmpuint(culvert_service_config_mtu(profile, 1280), ==, 1280);
+    g_assert_cmpuint(culvert_service_config_mtu(over6, 1280), ==, 1280);
+    /* The largest packet in the tunnel still fits a datagram. */
+    g_assert_cmpuint(culvert_service_config_mtu(profile, 70000), ==, 65440 - 50);
+    profile->mtu = 1550;
+    g_assert_cmpuint(culvert_service_config_mtu(profile, 1500), ==, 1500);
+}
+
+static void test_vtep(void)
+{
+    const WgPrefix own = parse_prefix("fd00::2/64");
+    const CulvertVtep vtep = culvert_service_config_vtep(&own);
+    guint8 bytes[16];
+
+    inet_pton(AF_INET6, "fd00::2", bytes);
+    g_assert_cmpint(vtep.family, ==, AF_INET6);
+    g_assert_cmpmem(vtep.address, 16, bytes, 16);
+}
+
+/* ---- NetworkManager's own settings ---------------------------------------------------------- */
+
+static NMConnection *make_connection(void)
+{
+    NMConnection *connection = nm_simple_connection_new();
+
+    nm_connection_add_setting(connection, nm_setting_connection_new());
+    nm_connection_add_setting(connection, nm_setting_ip4_config_new());
+    nm_connection_add_setting(connection, nm_setting_ip6_config_new());
+    return connection;
+}
+
+static void assert_refused(const CulvertProfile *profile, NMConnection *connection,
+                           const char *setting)
+{
     g_autoptr(GError) error = NULL;
 
-    g_assert_true(culvert_service_config_check(profile, NULL));
-    profile->device_type = CULVERT_DEVICE_TAP;
-    g_assert_false(culvert_service_config_check(profile, &error));
+    g_assert_false(culvert_service_config_check(profile, connection, &error));
     g_assert_error(error, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS);
-    g_assert_true(g_str_has_prefix(error->message, "device-type: "));
+    g_assert_true(g_str_has_prefix(error->message, setting));
+}
+
+static void test_port_with_addresses(void)
+{
+    g_autoptr(CulvertProfile) profile = make_ethernet("10.0.0.2/24", "10.0.0.1/32", "");
+    static const int FAMILIES[] = {AF_INET, AF_INET6};
+    static const char *const SETTINGS[] = {"ipv4.addresses: ", "ipv6.addresses: "};
+
+    for (guint i = 0; i < G_N_ELEMENTS(FAMILIES); i++) {
+        g_autoptr(NMConnection) connection = make_connection();
+        NMSettingIPConfig *setting = NM_SETTING_IP_CONFIG(
+            i == 0 ? (gpointer) nm_connection_get_setting_ip4_config(connection)
+                   : nm_connection_get_setting_ip6_config(connection));
+        NMIPAddress *address =
+            nm_ip_address_new(FAMILIES[i], i == 0 ? "192.0.2.1" : "fd00::9", 24, NULL);
+
+        nm_setting_ip_config_add_address(setting, address);
+        nm_ip_address_unref(address);
+        g_clear_pointer(&profile->bridge, g_free);
+        g_assert_true(culvert_service_config_check(profile, connection, NULL));
+        profile->bridge = g_strdup("br0");
+        assert_refused(profile, connection, SETTINGS[i]);
+    }
+}
+
+/* NetworkManager would take the setting, and do nothing. */
+static void test_port_in_the_wrong_place(void)
+{
+    g_autoptr(CulvertProfile) profile = make_ethernet("10.0.0.2/24", "10.0.0.1/32", "");
+    g_autoptr(NMConnection) connection = make_connection();
+
+    g_object_set(nm_connection_get_setting_connection(connection), NM_SETTING_CONNECTION_SLAVE_TYPE,
+                 "bridge", NM_SETTING_CONNECTION_MASTER, "br0", NULL);
+    assert_refused(profile, connection, "connection.slave-type: ");
 }
 
 int main(int argc, char **argv)
@@ -425,6 +547,11 @@ int main(int argc, char **argv)
     g_test_add_func("/service-config/several-addresses", test_several_addresses);
     g_test_add_func("/service-config/family-without-address", test_family_without_address);
     g_test_add_func("/service-config/describe", test_describe);
-    g_test_add_func("/service-config/check", test_check);
+    g_test_add_func("/service-config/ethernet/without-address", test_ethernet_without_address);
+    g_test_add_func("/service-config/ethernet/address", test_ethernet_address);
+    g_test_add_func("/service-config/ethernet/mtu", test_ethernet_mtu);
+    g_test_add_func("/service-config/ethernet/vtep", test_vtep);
+    g_test_add_func("/service-config/port-with-addresses", test_port_with_addresses);
+    g_test_add_func("/service-config/port-in-the-wrong-place", test_port_in_the_wrong_place);
     return g_test_run();
 }

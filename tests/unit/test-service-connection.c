@@ -9,6 +9,7 @@
 
 #include "service/culvert-connection.c" /* for its tunnel */
 
+#define UUID    "df99ce40-3b45-4b6f-9d4c-0e3f1a5a7a0d"
 #define NOWHERE "127.0.0.1:9" /* nothing listens at the port "discard" */
 
 typedef struct {
@@ -74,7 +75,7 @@ static void set_up(Fixture *f, gconstpointer endpoint)
     add_peer(profile, endpoint, f->gateway);
     add_peer(profile, NULL, f->other);
 
-    f->connection = culvert_connection_new(profile, "office", "office0", 0, FALSE);
+    f->connection = culvert_connection_new(profile, "office", UUID, "office0", 0, FALSE);
     g_signal_connect_swapped(f->connection, "ready", G_CALLBACK(count), &f->ready);
     g_signal_connect_swapped(f->connection, "config-changed", G_CALLBACK(count), &f->changed);
     g_signal_connect(f->connection, "failed", G_CALLBACK(count_failure), &f->failed);
