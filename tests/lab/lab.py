@@ -43,18 +43,19 @@ class Lab:
         if self._temporary:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
-    def _add(self, host):
+    def add(self, host):
+        """Also one of a test's own kind, which ends with the lab."""
         self.hosts.append(host)
         return host
 
     def add_host(self, name):
-        return self._add(Host(name, self.out))
+        return self.add(Host(name, self.out))
 
     def add_desktop(self, name, stage):
-        return self._add(Desktop(name, self.out, stage))
+        return self.add(Desktop(name, self.out, stage))
 
     def add_gateway(self, name, **kwargs):
-        return self._add(Gateway(name, self.out, **kwargs))
+        return self.add(Gateway(name, self.out, **kwargs))
 
     def link(self, a, b, *networks, names=("wan0", "wan0")):
         """A cable between two hosts. In each of `networks`, like "192.0.2.0/24", `b` gets the
