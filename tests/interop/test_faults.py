@@ -2,6 +2,7 @@
 """Lines with faults: TCP through the tunnel ends with the right bytes, in both directions; and what
 the line did to the datagrams is counted, so that a test on a good line does not pass as one."""
 
+import contextlib
 import json
 import os
 import re
@@ -11,8 +12,10 @@ import time
 import pytest
 
 from ends import PAIRS, make_ends, running
+import lab
 from lab import wait_for
 
+STREAM = os.path.join(os.path.dirname(lab.__file__), "stream.py")
 RELAY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
 PIECES = 4  # of 64 KiB
 
@@ -116,34 +119,61 @@ def test_damage_is_dropped_not_delivered(relayed):
     assert 200 - damaged <= received < 200
 
 
+@contextlib.contextmanager
+def stream(a, b, seconds):
+    """TCP from a to b for so many seconds, see stream.py, and until all has arrived. Yields a
+    function that awaits its end, and returns how many bytes were sent; each was compared."""
+    argv = ["/usr/bin/python3", STREAM]
+    sink = b.host.spawn(*argv, "sink", b.v4, 7001, log="sink")
+    wait_for(lambda: "listening" in b.host.log("sink"), "the sink to listen")
+    source = a.host.spawn(*argv, "send", b.v4, 7001, seconds, log="source")
+
+    def end():
+        assert source.wait(120) == 0, a.host.log("source")
+        assert sink.wait(10) == 0, b.host.log("sink")
+        return int(a.host.log("source"))
+    yield end
+
+
+def acknowledged(host):
+    """Bytes of the stream."""
+    return int((re.search(r"bytes_acked:(\d+)", host.output("ss", "-Htin", "dport = :7001"))
+                or [0, 0])[1])
+
+
 @pytest.mark.slow
 def test_gateway_killed_under_load(cable):
-    """SIGKILL while streams flow; it starts anew with the same keys, and knows nobody's address.
-    Packets are lost meanwhile; the tunnel is there again when the client has asked anew, and
-    streams are complete."""
+    """SIGKILL while a stream flows; it starts anew with the same keys, and knows nobody's address.
+    Packets are lost meanwhile; the tunnel is there again when the client has asked anew, and the
+    stream goes on and is complete."""
     a, b = make_ends(cable, ("culvert", "culvert"))
     assert a.ping(b.v4)
     pings = a.host.spawn("ping", "-O", "-i", "0.05", b.v4, log="pings")
-    load = a.host.spawn("ping", "-f", "-s", 1300, b.v4)
-    wait_for(lambda: a.host.log("pings").count("bytes from") > 5, "traffic")
-    for pid in b.host.pids("culvert"):
-        os.kill(pid, signal.SIGKILL)
-    b.process.wait()
-    died = time.monotonic()
-    running.remove(b)
-    b.start()
-    b.add_peer(a)
-    before = a.host.log("pings").count("bytes from")
-    # 15 seconds after data without an answer the client asks, and 5 later again.
-    wait_for(lambda: a.host.log("pings").count("bytes from") > before, "answers again", 30)
-    away = time.monotonic() - died
-    a.host.stop(load)
-    a.host.stop(pings)
+    with stream(a, b, 30) as end:
+        wait_for(lambda: a.host.log("pings").count("bytes from") > 5, "traffic")
+        wait_for(lambda: acknowledged(a.host) > 1 << 20, "the stream to flow")
+        for pid in b.host.pids("culvert"):
+            os.kill(pid, signal.SIGKILL)
+        b.process.wait()
+        died = time.monotonic()
+        running.remove(b)
+        b.start()
+        b.add_peer(a)
+        before = a.host.log("pings").count("bytes from")
+        flowed = acknowledged(a.host)
+        # 15 seconds after data without an answer the client asks, and 5 later again.
+        wait_for(lambda: a.host.log("pings").count("bytes from") > before, "answers again", 30)
+        away = time.monotonic() - died
+        # TCP tries again after twice the time each time, so it is away twice as long at most.
+        wait_for(lambda: acknowledged(a.host) > flowed + (1 << 20), "the stream to go on", away + 10)
+        a.host.stop(pings)
+        size = end()
     log = a.host.log("pings")
     sent = max(int(n) for n in re.findall(r"icmp_seq=(\d+)", log))
     lost = sent - log.count("bytes from")
-    print(f"away for {away:.1f} s, {lost} of {sent} packets lost")
-    assert lost <= 20 * (away + 1)
+    print(f"away for {away:.1f} s, {lost} of {sent} packets lost, {size} bytes streamed")
+    assert 0 < lost <= 20 * (away + 1)
+    assert b.transfer(a)[0] > size - flowed  # what the new gateway has received
     passes(a, b)
 
 
