@@ -3,7 +3,9 @@
 
 import base64
 import os
+import subprocess
 
+from .host import process_name
 from .wait import wait_for
 
 CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_SYS_ADMIN = 10, 12, 21
@@ -57,11 +59,33 @@ def has_ended(pid):
         return True
 
 
+def looked_into(pid):
+    """Whether the kernel lets somebody who is the same user with the same capabilities see which
+    program the process runs: for that proc(5) asks what ptrace(2) asks, PTRACE_MODE_READ_FSCREDS,
+    and between two such processes it depends on whether the other one is dumpable."""
+    fields = status(pid)[f"{process_name(pid)} {pid}"]
+    capabilities = int(fields["CapPrm"], 16)
+    bounds = ",".join(["-all", *(f"+cap_{number}" for number in range(64)
+                                 if capabilities >> number & 1)])
+    reader = subprocess.run(
+        ["setpriv", "--reuid", fields["Uid"].split()[0], "--regid", fields["Gid"].split()[0],
+         "--clear-groups", "--inh-caps=-all", f"--bounding-set={bounds}",
+         "readlink", "-v", f"/proc/{pid}/exe"], capture_output=True, text=True, check=False)
+    assert reader.returncode == 0 or "Permission denied" in reader.stderr, reader.stderr
+    return reader.returncode == 0
+
+
 def assert_hidden(pid):
-    """No core dumps. That the process is not dumpable either cannot be seen from outside."""
+    """No core dumps, and no looking in, which would be possible with a program that is dumpable."""
     with open(f"/proc/{pid}/limits", encoding="utf-8") as file:
         (core,) = [line.split() for line in file if line.startswith("Max core file size")]
     assert core[4:6] == ["0", "0"]
+    with subprocess.Popen(["setpriv", "--bounding-set=-all,+net_admin", "cat"],
+                          stdin=subprocess.PIPE) as dumpable:
+        wait_for(lambda: process_name(dumpable.pid) == "cat", "a program to look into")
+        assert looked_into(dumpable.pid)
+        dumpable.stdin.close()
+    assert not looked_into(pid)
 
 
 def in_memory(pid, needles):

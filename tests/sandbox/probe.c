@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -153,6 +154,12 @@ static int try_core_dump(void)
     struct rlimit limit = {4096, 4096};
 
     return result(setrlimit(RLIMIT_CORE, &limit));
+}
+
+/* As the kernel has it for /proc/PID, ptrace(2) and a core dump. */
+static int try_be_looked_into(void)
+{
+    return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1 ? ALLOWED : EPERM;
 }
 
 /* ---- Files ---------------------------------------------------------------------------------- */
@@ -337,6 +344,7 @@ static const Probe probes[] = {
     {"code-at-once", try_code_at_once, EPERM, FALSE},
     {"library", try_library, EACCES, FALSE},
     {"core-dump", try_core_dump, EPERM, FALSE},
+    {"be-looked-into", try_be_looked_into, EPERM, FALSE},
     {"create", try_create, EPERM, FALSE},
     {"create-in-socket-folder", try_create_in_socket_folder, EPERM, FALSE},
     {"write", try_write, EPERM, FALSE},
