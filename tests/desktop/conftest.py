@@ -22,6 +22,10 @@ from lab import Conf, Desktop, Gateway, Host, KeyPair, Lab, stage, wait_for
 INSIDE = {4: "203.0.113.1", 6: "2001:db8:ffff::1"}
 
 
+# The desktop's addresses outside; it has the second one in tests that ask for second_uplink.
+UPLINKS = {"wan0": "192.0.2.2", "wan1": "192.0.3.2"}
+
+
 @dataclasses.dataclass
 class Network:
     lab: Lab
@@ -183,6 +187,21 @@ def network(started):
     wait_for(lambda: not started.desktop.pids("nm-culvert-service"), "every service to end")
     started.wait_for_state(before)
     assert not [secret for secret in started.secrets if secret in started.desktop.journal()]
+
+
+@pytest.fixture
+def second_uplink(network):
+    """Another cable of the desktop to the router, in another network; down."""
+    network.lab.link(network.desktop, network.router, "192.0.3.0/24", "2001:db8:4::/64",
+                     names=("wan1", "wan1"))
+    network.desktop.nmcli("connection", "down", "uplink-wan1")
+    yield "uplink-wan1"
+    network.clear()
+    network.desktop.nmcli("connection", "delete", "uplink-wan1")
+    network.desktop.run("ip", "link", "delete", "wan1")
+    network.desktop.forget_uplink("wan1")
+    # Its routes have the first metric again then.
+    network.desktop.nmcli("connection", "up", "uplink-wan0")
 
 
 @pytest.fixture

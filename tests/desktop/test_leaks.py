@@ -4,105 +4,29 @@ to the gateway until somebody disconnects; and what reaches the tunnel's address
 comes out of the tunnel. Programs on the desktop talk all the time, the router records."""
 
 import contextlib
-import itertools
-import json
 import os
 import re
 import signal
-import sys
+import time
 
 import pytest
 
-import lab
-from conftest import INSIDE
+from conftest import INSIDE, UPLINKS
 from lab import wait_for
+from lab.leaks import chatter as talk
+from lab.leaks import outgoing
 
 DEFAULT = "0.0.0.0/0, ::/0"
-CHATTER = os.path.join(os.path.dirname(lab.__file__), "chatter.py")
-
-# What a gateway's datagrams look like: types 1 to 4, then three zeros.
-TUNNELLED = ("(udp and ((ip and udp[8:4] & 0xf8ffffff = 0 and udp[8] != 0)"
-             " or (ip6 and ip6[48:4] & 0xf8ffffff = 0 and ip6[48] != 0)))")
-# Neighbour discovery, and the memberships of multicast groups (behind a hop-by-hop header).
-LINK = "(arp or (icmp6 and ip6[40] >= 133 and ip6[40] <= 136) or (ip6 and ip6[6] = 0))"
 
 
-class Recording:
-    """What the router sees of the desktop."""
-
-    numbers = itertools.count(1)
-
-    def __init__(self, network):
-        self.router = network.router
-        self.desktop = network.desktop
-        link, = json.loads(self.desktop.output("ip", "-j", "link", "show", "wan0"))
-        self.mac = link["address"]
-        name = f"tcpdump-{next(Recording.numbers)}"
-        self.file = f"/run/lab/{name}.pcap"
-        self._tcpdump = self.router.spawn("tcpdump", "-i", "wan0", "-n", "-U", "--immediate-mode",
-                                          "-s", "128", "-w", self.file, log=name)
-        wait_for(lambda: "listening on" in self.router.log(name), "tcpdump to listen")
-
-    def read(self, expression):
-        """[(time, line)] of the desktop's packets that match until now."""
-        result = self.router.run("tcpdump", "-n", "-tt", "-r", self.file,
-                                 f"ether src {self.mac} and ({expression})", check=False)
-        found = re.findall(r"^(\d+\.\d+) (.*)$", result.stdout, re.M)
-        return [(float(when), line) for when, line in found]
-
-    def clear(self, since=0.0):
-        """What neither went to a gateway, encrypted, nor concerns the link alone."""
-        return [(when, line) for when, line in self.read(f"not {TUNNELLED} and not {LINK}")
-                if when > since]
-
-    def first_tunnelled(self):
-        packets = self.read(TUNNELLED)
-        return packets[0][0] if packets else None
-
-    def stop(self):
-        self.router.stop(self._tcpdump)
-        self.router.run("rm", "-f", self.file)
+def recording(network, *cables):
+    return outgoing(network.desktop, network.router, *(cables or ["wan0"]))
 
 
-@contextlib.contextmanager
-def recording(network):
-    made = Recording(network)
-    try:
-        yield made
-    finally:
-        made.stop()
-
-
-class Chatter:
-    """Programs that talk on the desktop."""
-
-    def __init__(self, network, *addresses):
-        self.desktop = network.desktop
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.desktop.log_path("chatter"))
-        self._program = self.desktop.spawn(sys.executable, CHATTER, "wan0", *addresses,
-                                           log="chatter")
-
-    def rounds(self):
-        return int((self.desktop.log("chatter").split() or ["0"])[-1])
-
-    def go_on(self):
-        """Waits until they have said a good deal more."""
-        enough = self.rounds() + 200
-        wait_for(lambda: self.rounds() >= enough, "programs to talk", 30)
-
-    def stop(self):
-        self.desktop.stop(self._program)
-
-
-@contextlib.contextmanager
-def chatter(network, *addresses):
-    made = Chatter(network, *(addresses or (*INSIDE.values(), "192.0.2.1", "2001:db8:1::1",
-                                            network.endpoint(network.office))))
-    try:
-        yield made
-    finally:
-        made.stop()
+def chatter(network, *addresses, devices=("wan0",)):
+    """With none of `addresses`: to those inside, the router's, and the gateway's."""
+    return talk(network.desktop, addresses or (*INSIDE.values(), "192.0.2.1", "2001:db8:1::1",
+                                               network.endpoint(network.office)), devices)
 
 
 def tables(network):
@@ -134,9 +58,26 @@ def kill_service(network):
     wait_for(lambda: not network.desktop.active(), "NetworkManager to see that it is gone")
 
 
-def test_nothing_leaves_from_connect_to_disconnect(network):
+def roam(network, second_uplink, programs):
+    """The desktop goes into another network, for a moment with both, and comes back with a moment
+    of none."""
+    uplink = "uplink-wan0"
+    for verb, name in (("up", second_uplink), ("down", uplink)):
+        network.desktop.nmcli("--wait", 20, "connection", verb, name)
+        programs.go_on()
+    assert network.ping(INSIDE[4], deadline=20)
+    (endpoint,), = network.office.show("endpoints").values()
+    assert endpoint.startswith(UPLINKS["wan1"] + ":")
+    for verb, name in (("down", second_uplink), ("up", uplink)):
+        network.desktop.nmcli("--wait", 20, "connection", verb, name)
+        programs.go_on()
+    assert network.ping(INSIDE[4], deadline=20)
+
+
+def test_nothing_leaves_from_connect_to_disconnect(network, second_uplink):
     add_switch(network)
-    with recording(network) as record, chatter(network) as programs:
+    with (recording(network, *UPLINKS) as record,
+          chatter(network, devices=UPLINKS) as programs):
         programs.go_on()
         assert record.clear(), "nothing would be recorded"
 
@@ -159,6 +100,9 @@ def test_nothing_leaves_from_connect_to_disconnect(network):
                                   "192.0.2.2/24")
             network.desktop.nmcli("--wait", 20, "connection", "up", "uplink-wan0")
         assert network.desktop.active() == ["office"]
+        assert record.clear(start) == []
+
+        roam(network, second_uplink, programs)
         assert record.clear(start) == []
 
         # The gateway is away, and comes back.
@@ -184,6 +128,47 @@ def test_nothing_leaves_from_connect_to_disconnect(network):
 
         network.down()
         wait_for(lambda: tables(network) == [], "the kill switch to go")
+        programs.go_on()
+        assert record.clear(start), "the desktop is cut off for good"
+
+
+def test_nothing_leaves_by_itself_without_the_switch(network, second_uplink):
+    """Programs that leave routes to the system: a connection that has the default route and is to
+    persist has all that they say, also while the network changes, or the gateway is gone. If the
+    service is killed NetworkManager takes the routes away: that is what the kill switch is for."""
+    network.add(network.conf(network.office, allowed_ips=DEFAULT, DNS="10.8.0.1"))
+    network.desktop.nmcli("connection", "modify", "office", "vpn.persistent", "yes")
+    branch = (network.endpoint(network.branch), network.endpoint(network.branch, 6))
+    with (recording(network, *UPLINKS) as record,
+          chatter(network, *INSIDE.values(), *branch, devices=()) as programs):
+        programs.go_on()
+        assert record.clear(), "nothing would be recorded"
+        network.up()
+
+        start = time.time()
+        assert network.ping(INSIDE[4]) and network.ping(INSIDE[6])
+        programs.go_on()
+        roam(network, second_uplink, programs)
+        assert record.clear(start) == []
+
+        network.office.stop_wireguard()
+        programs.go_on()
+        assert record.clear(start) == []
+        network.office.start()
+        assert network.ping(INSIDE[4], deadline=40)
+        assert network.desktop.active() == ["office"]
+        assert record.clear(start) == []
+
+        kill_service(network)
+        programs.go_on()
+        assert record.clear(start), "it would not be told if something leaked"
+
+        network.up()
+        start = time.time()
+        programs.go_on()
+        assert network.ping(INSIDE[4])
+        assert record.clear(start) == []
+        network.down()
         programs.go_on()
         assert record.clear(start), "the desktop is cut off for good"
 

@@ -11,29 +11,13 @@ import time
 
 import pytest
 
-from conftest import INSIDE
+from conftest import INSIDE, UPLINKS
 from lab import wait_for
 
 DEFAULT = "0.0.0.0/0, ::/0"
-SECOND = {4: "192.0.3.2", 6: "2001:db8:4::2"}
 
 # How long an interruption may last once there is a way again.
 BACK_WITHIN = 15
-
-
-@pytest.fixture
-def second_uplink(network):
-    """Another cable of the desktop to the router, in another network; down."""
-    network.lab.link(network.desktop, network.router, "192.0.3.0/24", "2001:db8:4::/64",
-                     names=("wan1", "wan1"))
-    network.desktop.nmcli("connection", "down", "uplink-wan1")
-    yield "uplink-wan1"
-    network.clear()
-    network.desktop.nmcli("connection", "delete", "uplink-wan1")
-    network.desktop.run("ip", "link", "delete", "wan1")
-    network.desktop.forget_uplink("wan1")
-    # Its routes have the first metric again then.
-    network.desktop.nmcli("connection", "up", "uplink-wan0")
 
 
 @contextlib.contextmanager
@@ -86,7 +70,7 @@ def test_another_uplink(network, second_uplink):
         is_in_place(network)
         lost = comes_back(network, count)
         (endpoint,), = network.office.show("endpoints").values()
-        assert endpoint.startswith(SECOND[4] + ":")
+        assert endpoint.startswith(UPLINKS["wan1"] + ":")
         is_in_place(network)
     print("lost", lost)
     assert lost < 10 * BACK_WITHIN
