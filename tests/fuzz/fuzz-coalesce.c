@@ -6,6 +6,7 @@
  */
 #include "tun/culvert-coalesce.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tun/culvert-segment.h"
@@ -39,14 +40,15 @@ static void take_apart(const CulvertWrite *write, gpointer user_data)
 
 static void put_together(gboolean frames, const guint8 *data, gsize size)
 {
-    g_autoptr(GPtrArray) memory = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) memory = g_ptr_array_new_with_free_func(free);
     CulvertCoalescer c;
     Written written = {.frames = frames};
 
     culvert_coalescer_init(&c, CULVERT_COALESCE_TCP | CULVERT_COALESCE_UDP, take_apart, &written);
     while (size >= 2 && memory->len < MAX_PACKETS) {
         gsize len = MIN((gsize) (data[0] << 8 | data[1]), size - 2);
-        guint8 *packet = g_malloc(len); /* of just the size, for tools to see what goes beyond */
+        /* Of just the size, for tools to see what goes beyond; g_malloc(0) would be NULL. */
+        guint8 *packet = malloc(len);
 
         if (len > 0)
             memcpy(packet, data + 2, len);

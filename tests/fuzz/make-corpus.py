@@ -95,6 +95,7 @@ SEEDS = {
     "coalesce/frames-mixed": after_length(
         [ethernet(ipv6(17, udp(bytes(60))), *tags) for tags in ((), (), (10,), (10,), (10, 20))]
         + [ethernet(ipv4(1, icmp(bytes(8)))) + bytes(18), bytes(12) + b"\x08\x06" + bytes(46)]),
+    "coalesce/empty": after_length([b""]),
     "vxlan/ipv4": ipv4(17, vxlan(ethernet(ipv4(17, udp(bytes(20)))))),
     "vxlan/ipv6": ipv6(17, vxlan(ethernet(ipv6(6, tcp(bytes(20))), 10))),
     "vxlan/marked": b"\x45\x03"
