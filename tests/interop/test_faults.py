@@ -2,7 +2,6 @@
 """Lines with faults: TCP through the tunnel ends with the right bytes, in both directions; and what
 the line did to the datagrams is counted, so that a test on a good line does not pass as one."""
 
-import contextlib
 import json
 import os
 import re
@@ -12,10 +11,9 @@ import time
 import pytest
 
 from ends import PAIRS, make_ends, running
-import lab
 from lab import wait_for
+from lab.streams import Stream
 
-STREAM = os.path.join(os.path.dirname(lab.__file__), "stream.py")
 RELAY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
 PIECES = 4  # of 64 KiB
 
@@ -119,22 +117,6 @@ def test_damage_is_dropped_not_delivered(relayed):
     assert 200 - damaged <= received < 200
 
 
-@contextlib.contextmanager
-def stream(a, b, seconds):
-    """TCP from a to b for so many seconds, see stream.py, and until all has arrived. Yields a
-    function that awaits its end, and returns how many bytes were sent; each was compared."""
-    argv = ["/usr/bin/python3", STREAM]
-    sink = b.host.spawn(*argv, "sink", b.v4, 7001, log="sink")
-    wait_for(lambda: "listening" in b.host.log("sink"), "the sink to listen")
-    source = a.host.spawn(*argv, "send", b.v4, 7001, seconds, log="source")
-
-    def end():
-        assert source.wait(120) == 0, a.host.log("source")
-        assert sink.wait(10) == 0, b.host.log("sink")
-        return int(a.host.log("source"))
-    yield end
-
-
 def acknowledged(host):
     """Bytes of the stream."""
     return int((re.search(r"bytes_acked:(\d+)", host.output("ss", "-Htin", "dport = :7001"))
@@ -149,25 +131,25 @@ def test_gateway_killed_under_load(cable):
     a, b = make_ends(cable, ("culvert", "culvert"))
     assert a.ping(b.v4)
     pings = a.host.spawn("ping", "-O", "-i", "0.05", b.v4, log="pings")
-    with stream(a, b, 30) as end:
-        wait_for(lambda: a.host.log("pings").count("bytes from") > 5, "traffic")
-        wait_for(lambda: acknowledged(a.host) > 1 << 20, "the stream to flow")
-        for pid in b.host.pids("culvert"):
-            os.kill(pid, signal.SIGKILL)
-        b.process.wait()
-        died = time.monotonic()
-        running.remove(b)
-        b.start()
-        b.add_peer(a)
-        before = a.host.log("pings").count("bytes from")
-        flowed = acknowledged(a.host)
-        # 15 seconds after data without an answer the client asks, and 5 later again.
-        wait_for(lambda: a.host.log("pings").count("bytes from") > before, "answers again", 30)
-        away = time.monotonic() - died
-        # TCP tries again after twice the time each time, so it is away twice as long at most.
-        wait_for(lambda: acknowledged(a.host) > flowed + (1 << 20), "the stream to go on", away + 10)
-        a.host.stop(pings)
-        size = end()
+    stream = Stream(a.host, b.host, b.v4, 7001, 30)
+    wait_for(lambda: a.host.log("pings").count("bytes from") > 5, "traffic")
+    wait_for(lambda: acknowledged(a.host) > 1 << 20, "the stream to flow")
+    for pid in b.host.pids("culvert"):
+        os.kill(pid, signal.SIGKILL)
+    b.process.wait()
+    died = time.monotonic()
+    running.remove(b)
+    b.start()
+    b.add_peer(a)
+    before = a.host.log("pings").count("bytes from")
+    flowed = acknowledged(a.host)
+    # 15 seconds after data without an answer the client asks, and 5 later again.
+    wait_for(lambda: a.host.log("pings").count("bytes from") > before, "answers again", 30)
+    away = time.monotonic() - died
+    # TCP tries again after twice the time each time, so it is away twice as long at most.
+    wait_for(lambda: acknowledged(a.host) > flowed + (1 << 20), "the stream to go on", away + 10)
+    a.host.stop(pings)
+    size = stream.end()
     log = a.host.log("pings")
     sent = max(int(n) for n in re.findall(r"icmp_seq=(\d+)", log))
     lost = sent - log.count("bytes from")
