@@ -6,13 +6,13 @@ as there is a way."""
 import contextlib
 import os
 import re
-import struct
 import time
 
 import pytest
 
 from conftest import INSIDE, UPLINKS
 from lab import wait_for
+from lab.clock import Clock
 
 DEFAULT = "0.0.0.0/0, ::/0"
 
@@ -160,20 +160,14 @@ def test_uplink_flaps(network, quick_neighbours):
 
 @pytest.fixture
 def clock(network):
-    """NetworkManager, and the services that it starts, with clocks that can be shifted: a function
-    that lets the machine have slept for so many seconds."""
+    """Of NetworkManager, and of the services that it starts."""
     desktop = network.desktop
     library = os.path.join(os.environ["CULVERT_BUILD"], "tests", "interop", "liblab-clock.so")
-    desktop.run("sh", "-c", "head -c 16 /dev/zero > /run/lab/clock")
+    made = Clock(desktop, os.path.abspath(library))
     desktop.stop_manager()
-    desktop.environment = {"LD_PRELOAD": os.path.abspath(library), "LAB_CLOCK": "/run/lab/clock"}
+    desktop.environment = made.environment
     desktop.start_manager()
-
-    def sleep(seconds):
-        shift = struct.pack("<qq", 0, seconds)
-        desktop.sh("printf '" + "".join(f"\\{byte:03o}" for byte in shift)
-                   + "' | dd of=/run/lab/clock conv=notrunc status=none")
-    yield sleep
+    yield made
     network.clear()
     desktop.environment = {}
     desktop.stop_manager()
@@ -188,7 +182,7 @@ def test_suspend_and_resume(network, clock):
     sessions = network.office.log("wireguard").count("Received handshake initiation")
     with pings(network, INSIDE[4]) as count:
         network.desktop.nmcli("connection", "down", "uplink-wan0")
-        clock(3600)
+        clock.sleep(3600)
         is_in_place(network)
         network.desktop.nmcli("connection", "up", "uplink-wan0")
         comes_back(network, count)

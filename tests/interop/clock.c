@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
@@ -78,17 +79,22 @@ EXPORT int clock_gettime(clockid_t clock, struct timespec *time)
     return result;
 }
 
-/* A time of the fast clock, in the kernel's. Zero stops the timer. */
+/* A time of the clock as it is here, in the kernel's. Zero stops the timer. */
 EXPORT int timerfd_settime(int fd, int flags, const struct itimerspec *when, struct itimerspec *old)
 {
     static int (*real)(int, int, const struct itimerspec *, struct itimerspec *);
-    struct itimerspec slow = *when;
+    struct itimerspec there = *when;
+    int64_t time = to_nanoseconds(&when->it_value);
 
     if (!real)
         real = dlsym(RTLD_NEXT, "timerfd_settime");
-    if (to_nanoseconds(&when->it_value) > 0)
-        slow.it_value = from_nanoseconds(to_nanoseconds(&when->it_value) / speed + 1);
-    return real(fd, flags, &slow, old);
+    if (time > 0) {
+        time = time / speed + 1;
+        if (shift && flags & TFD_TIMER_ABSTIME)
+            time = MAX(time - shift->asleep * NANOSECONDS, 1);
+        there.it_value = from_nanoseconds(time);
+    }
+    return real(fd, flags, &there, old);
 }
 
 EXPORT int gettimeofday(struct timeval *restrict time, void *restrict zone)

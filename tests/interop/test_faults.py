@@ -12,6 +12,7 @@ import pytest
 
 from ends import PAIRS, make_ends, running
 from lab import wait_for
+from lab.clock import Clock
 from lab.streams import Stream
 
 RELAY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
@@ -159,23 +160,52 @@ def test_gateway_killed_under_load(cable):
     passes(a, b)
 
 
+@pytest.fixture
+def clocks(cable):
+    return [Clock(host, os.environ["CULVERT_CLOCK"]) for host in cable]
+
+
+WHO = {"client": [0], "gateway": [1], "both": [0, 1]}
+
+
 @pytest.mark.skipif("CULVERT_CLOCK" not in os.environ, reason="needs clock.c, in CULVERT_CLOCK")
 @pytest.mark.parametrize("years", [-1, 1])
-def test_clock_set(cable, years, tmp_path):
+@pytest.mark.parametrize("who", WHO.values(), ids=WHO.keys())
+def test_clock_set(cable, clocks, who, years):
     """The wall clock is set by a year: sessions stay, and new ones are agreed on. The gateway takes
     no initiation with an older time stamp than the last one, so ours never goes back."""
-    shift = tmp_path / "shift"
-    shift.write_bytes((0).to_bytes(8, "little", signed=True))
-    preload = {"LD_PRELOAD": os.environ["CULVERT_CLOCK"], "LAB_CLOCK": str(shift)}
-    a, b = make_ends(cable, ("culvert", "culvert"), environment=preload)
+    a, b = make_ends(cable, ("culvert", "culvert"), environment=clocks[0].environment)
     assert a.ping(b.v4, count=5)
-    first = a.handshake(b)
-    with open(shift, "r+b") as file:
-        file.write((years * 365 * 86400).to_bytes(8, "little", signed=True))
+    first, sessions = a.handshake(b), a.log().count("session with")
+    for number in who:
+        clocks[number].set(years * 365 * 86400)
     assert a.ping(b.v4, count=5)
-    # A new session: the gateway has forgotten the old one.
-    b.down()
-    b.up()
-    assert a.ping(b.v4, count=5, deadline=30)
-    latest = a.handshake(b)
-    assert abs(latest - first - years * 365 * 86400) < 60
+    assert a.log().count("session with") == sessions
+    # A new session: the client has forgotten the old one.
+    a.down()
+    a.up()
+    assert a.ping(b.v4, count=5)
+    assert a.log().count("session with") > sessions
+    assert abs(a.handshake(b) - first - (years * 365 * 86400 if 0 in who else 0)) < 60
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("CULVERT_CLOCK" not in os.environ, reason="needs clock.c, in CULVERT_CLOCK")
+@pytest.mark.parametrize("who", WHO.values(), ids=WHO.keys())
+def test_asleep_for_an_hour(cable, clocks, who):
+    """Keys do not outlive it. If it was the gateway, the client hears nothing for 15 seconds, and
+    asks anew."""
+    ends = a, b = make_ends(cable, ("culvert", "culvert"), environment=clocks[0].environment)
+    assert a.ping(b.v4, count=5)
+    before = a.log().count("session with")
+    for number in who:
+        clocks[number].sleep(3600)
+    assert a.ping(b.v4, deadline=30)
+    assert a.log().count("session with") > before
+    for number, end in enumerate(ends):
+        assert ("The machine was asleep: all sessions start anew" in end.log()) == (number in who)
+    if who == WHO["client"]:
+        # Its timers go on, too: it asks anew within 15 seconds, not in another hour.
+        b.down()
+        b.up()
+        assert a.ping(b.v4, deadline=30)
