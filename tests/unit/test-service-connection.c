@@ -50,6 +50,19 @@ static void count_attempt(CulvertTunnel *tunnel, const char *peer, const char *n
     ++*counter;
 }
 
+/* The linker puts the first one in the place of culvert_tunnel_check_network(), and the second one
+ * is that itself: see ld(1), --wrap. */
+void __wrap_culvert_tunnel_check_network(CulvertTunnel *tunnel);
+void __real_culvert_tunnel_check_network(CulvertTunnel *tunnel);
+
+static guint checks;
+
+void __wrap_culvert_tunnel_check_network(CulvertTunnel *tunnel)
+{
+    checks++;
+    __real_culvert_tunnel_check_network(tunnel);
+}
+
 static void add_peer(CulvertProfile *profile, const char *endpoint, char key[WG_KEY_BASE64_SIZE])
 {
     CulvertProfilePeer *peer = culvert_profile_add_peer(profile);
@@ -192,6 +205,25 @@ static void test_looked_for(Fixture *f, gconstpointer endpoint)
     }
 }
 
+/* What GNetworkMonitor tells of makes the tunnel look at its routes: while there is a gateway to
+ * look for, and not after the connection. */
+static void test_monitor(Fixture *f, gconstpointer endpoint)
+{
+    GNetworkMonitor *monitor = g_network_monitor_get_default();
+    guint id;
+
+    report(f, "handshake", f->gateway, "192.0.2.1");
+    checks = 0;
+    for (guint i = 1; i <= 2; i++) {
+        g_signal_emit_by_name(monitor, "network-changed", i == 2);
+        g_assert_cmpuint(checks, ==, i);
+    }
+    culvert_connection_stop(f->connection);
+    id = g_signal_lookup("network-changed", G_TYPE_NETWORK_MONITOR);
+    g_assert_cmpuint(g_signal_handler_find(monitor, G_SIGNAL_MATCH_ID, id, 0, NULL, NULL, NULL), ==,
+                     0);
+}
+
 /* A gateway that stays silent ends the connection, unless that is to persist or it comes back. */
 static void test_gone(Fixture *f, gconstpointer endpoint)
 {
@@ -280,6 +312,7 @@ int main(int argc, char **argv)
     ADD("gateway", NULL, test_gateway);
     ADD("silent", NOWHERE, test_silent);
     ADD("looked-for", NOWHERE, test_looked_for);
+    ADD("monitor", NOWHERE, test_monitor);
     ADD("gone", NOWHERE, test_gone);
     ADD("failed", NULL, test_failed);
     g_test_add_func("/service-connection/deadline", test_deadline);
