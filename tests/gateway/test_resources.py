@@ -5,6 +5,7 @@ sanitizer's, and says nothing."""
 
 import os
 import resource
+import signal
 
 from conftest import Culvert, end_of, public_keys
 from lab import wait_for
@@ -98,6 +99,12 @@ if SANITIZED:
     del test_out_of_memory  # a sanitizer's memory is not the program's
 
 
+def configuration(host):
+    """All of the network that a tunnel has a part in."""
+    return host.sh("ip -o link | cut -d: -f2; ip -o address | cut -c-60; ip route show table all;"
+                   "ip -6 route show table all; ip rule; ip -6 rule; ls -A /run/wireguard")
+
+
 def test_cycles(culvert):
     """Up and down, a peer more and less, over and over: nothing grows."""
     peers = public_keys(4)
@@ -111,6 +118,7 @@ def test_cycles(culvert):
             culvert.set("peer", peer, "remove")
 
     pid = culvert.pid()
+    there = configuration(culvert.host)
     for _ in range(CYCLES // 5):
         cycle()
     before = resources(pid)
@@ -121,3 +129,24 @@ def test_cycles(culvert):
     print(f"{CYCLES} cycles: before {before}, after {after}")
     assert after["descriptors"] == before["descriptors"]
     assert SANITIZED or after["memory_kb"] - before["memory_kb"] <= GROWTH_KB
+    assert configuration(culvert.host) == there
+
+
+def test_cycles_of_the_program(host):
+    """The program itself comes and goes, with an address, a route and a rule: nothing stays."""
+    host.sh("mkdir -p /run/wireguard")
+    there = configuration(host)
+    for number in range(CYCLES // 5):
+        with_kill = number % 4 == 3
+        culvert = Culvert(host)
+        culvert.set("listen-port", 0, "peer", public_keys(1)[0], "allowed-ips", "10.9.0.0/24")
+        culvert.up("10.8.0.1/24")
+        host.sh(f"ip route add 10.9.0.0/24 dev {culvert.name};"
+                f" ip -6 route add fd09::/64 dev {culvert.name}")
+        if not with_kill:
+            culvert.stop()
+            continue
+        os.kill(culvert.pid(), signal.SIGKILL)
+        culvert.process.wait()
+        host.run("rm", culvert.socket_path)  # as in test_out_of_memory
+    assert configuration(host) == there

@@ -111,12 +111,21 @@ class Desktop(Host):
     # ---- NetworkManager
 
     def start(self):
-        self.spawn(sys.executable, os.path.join(HERE, "journal.py"), JOURNAL, log="journal")
-        wait_for(lambda: self.succeeds("test", "-S", JOURNAL), "the journal")
+        self.start_journal()
         self.start_bus()
         self.start_manager()
         for uplink in self._uplinks:
             self._up(*uplink)
+
+    def start_journal(self):
+        process = self.spawn(sys.executable, os.path.join(HERE, "journal.py"), JOURNAL,
+                             log="journal")
+        wait_for(lambda: self.succeeds("test", "-S", JOURNAL), "the journal")
+        return process
+
+    def stop_journal(self, process):
+        self.stop(process)
+        self.run("rm", JOURNAL)
 
     def start_bus(self):
         self._bus = self.spawn("dbus-daemon", "--config-file=/run/lab/bus.conf", "--nofork",

@@ -83,11 +83,12 @@ class Refused(Exception):
 
 
 class Service:
-    """One process of the service, and a connection to the bus to talk to it."""
+    """One process of the service, and a connection to the bus to talk to it. `through`: a command
+    that becomes the one behind it."""
 
     count = 0
 
-    def __init__(self, computer, *options, env=None, name=None):
+    def __init__(self, computer, *options, env=None, name=None, through=()):
         Service.count += 1
         self.computer = computer
         self.name = name or f"{SERVICE}.Connection_{Service.count}"
@@ -101,7 +102,7 @@ class Service:
         self.bus.set_exit_on_close(False)
         before = set(computer.pids("nm-culvert-service"))
         self.process = computer.spawn(
-            PROGRAM, *(options if name else ("--bus-name", self.name, *options)),
+            *through, PROGRAM, *(options if name else ("--bus-name", self.name, *options)),
             log=self.log_name,
             env={"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
                  "G_SLICE": "always-malloc",  # else leaks in GLib's own allocator are not seen

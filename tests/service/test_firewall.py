@@ -4,11 +4,13 @@ tests' matter."""
 
 import os
 import re
+import resource
 import signal
 
 import pytest
 
 from lab import wait_for
+from lab.confined import resources
 from manager import STARTED, STOPPED, Refused
 
 
@@ -87,3 +89,34 @@ def test_kill_switch_that_cannot_be_had(world):
             os.kill(pid, signal.SIGTERM)
         world.computer.stop(holder)
         wait_for(lambda: tables(world) == [], "the table to go")
+
+
+def rules_of(world, name):
+    return world.computer.output("nft", "--stateless", "list", "table", "inet", name)
+
+
+def test_out_of_memory(world):
+    """GLib ends a service that gets none, here while it is asked for the secrets of another
+    profile: nothing leaves all the same, until another connection starts."""
+    profile = connection(world, kill_switch="yes")
+    name = f"nm-culvert-{uuid_of(profile)}"
+    service = connect(world, profile)
+    rules = rules_of(world, name)
+    assert not world.computer.succeeds("ping", "-c1", "-w1", "192.0.2.1")
+    size = resources(service.pid)["data_kb"] * 1024
+    resource.prlimit(service.pid, resource.RLIMIT_DATA, (size, size))
+    many = "".join(f"10.{i // 256}.{i % 256}.0/24;" for i in range(65536)) * 4
+    with pytest.raises(Refused):
+        service.need_secrets(connection(world, allowed_ips=many))
+    wait_for(lambda: service.process.poll() is not None, "the service to end")
+    service.forget()
+    wait_for(lambda: tables(world) == [name], "its other table to go")
+    assert rules_of(world, name) == rules
+    assert not world.computer.succeeds("ping", "-c1", "-w1", "192.0.2.1")
+    connect(world, connection(world))
+    assert name not in tables(world)
+    assert world.computer.succeeds("ping", "-c1", "-w5", "192.0.2.1")
+
+
+if "CULVERT_SANITIZED" in os.environ:
+    del test_out_of_memory  # a sanitizer needs terabytes of addresses

@@ -101,6 +101,54 @@ def test_socket_folder_full(world):
         world.computer.run("umount", "/run/wireguard")
 
 
+def works(world, service):
+    """A connection, traffic through it, and its end, which is that of the service."""
+    me = world.account()
+    service.connect(me.connection(ifname="works0"))
+    service.wait_state(STARTED)
+    world.computer.sh(f"ip address add 10.8.0.{me.number}/24 dev works0; ip link set works0 up")
+    assert world.computer.succeeds("ping", "-c1", "-w10", "10.8.0.1")
+    service.disconnect()
+    service.wait_state(STOPPED)
+
+
+def test_disk_of_the_log_full(world):
+    """What nobody can write down is lost, and nothing else; with room there is a log again."""
+    world.computer.sh("mkdir -p /run/full && mount -t tmpfs -o size=4k tmpfs /run/full"
+                      " && : > /run/full/log && head -c 4096 /dev/zero > /run/full/rest")
+    try:
+        service = world.service("--debug", "--persist", through=(
+            "sh", "-c", 'exec "$@" >> /run/full/log 2>&1', "sh"))
+        works(world, service)
+        assert world.computer.read("/run/full/log") == ""
+        world.computer.run("mount", "-o", "remount,size=1m", "/run/full")
+        service.signals.clear()
+        works(world, service)
+        assert "Connecting “office”" in world.computer.read("/run/full/log")
+        service.close()
+    finally:
+        world.close_services()
+        world.computer.run("umount", "/run/full")
+
+
+def test_journal_gone(world):
+    """It ends under the service, and starts again."""
+    computer = world.computer
+    journal = computer.start_journal()
+    service = world.service("--persist", env={"NM_VPN_LOG_SYSLOG": "1", "NM_VPN_LOG_LEVEL": "7"})
+    works(world, service)
+    assert computer.journal("nm-culvert-service").count("Connecting “office”") == 1
+    computer.stop_journal(journal)
+    service.signals.clear()
+    works(world, service)
+    journal = computer.start_journal()
+    service.signals.clear()
+    works(world, service)
+    assert computer.journal("nm-culvert-service").count("Connecting “office”") == 2
+    service.close()
+    computer.stop_journal(journal)
+
+
 def test_out_of_memory(world):
     """GLib ends a process that gets no memory: at once, and the kernel takes all that it had."""
     me = world.account()
