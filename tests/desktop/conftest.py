@@ -17,6 +17,7 @@ import os
 import pytest
 
 from lab import Conf, Desktop, Gateway, Host, KeyPair, Lab, stage, wait_for
+from lab.needs import skip_without_root
 
 # What is reached through the office's tunnel only: hosts of "the internet" behind it.
 INSIDE = {4: "203.0.113.1", 6: "2001:db8:ffff::1"}
@@ -140,9 +141,7 @@ class Network:
 
 
 def pytest_collection_modifyitems(items):
-    if os.geteuid() != 0:
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason="needs root"))
+    skip_without_root(items, "CULVERT_BUILD")
 
 
 @pytest.fixture(scope="session")

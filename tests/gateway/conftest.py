@@ -12,19 +12,14 @@ import socket
 import pytest
 
 from lab import KeyPair, Lab, wait_for
+from lab.needs import skip_without_root
 
 # A message that only a fault of the program itself can cause.
 FAULT = re.compile(r"CRITICAL|assertion|Sanitizer|runtime error")
 
 
 def pytest_collection_modifyitems(items):
-    reason = None
-    if os.geteuid() != 0:
-        reason = "needs root"
-    elif "CULVERT" not in os.environ:
-        reason = "needs the program to test in the environment, CULVERT"
-    for item in items if reason else ():
-        item.add_marker(pytest.mark.skip(reason=reason))
+    skip_without_root(items, "CULVERT")
 
 
 class Culvert:

@@ -10,6 +10,7 @@ import os
 import pytest
 
 from lab import Lab
+from lab.needs import skip_without_root
 
 from ends import PAIRS, V4, V6, check_log, make_ends, stop_all
 
@@ -20,13 +21,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    reason = None
-    if os.geteuid() != 0:
-        reason = "needs root"
-    elif "CULVERT" not in os.environ:
-        reason = "needs the program to test in the environment, CULVERT"
-    for item in items if reason else ():
-        item.add_marker(pytest.mark.skip(reason=reason))
+    skip_without_root(items, "CULVERT")
 
 
 @pytest.fixture

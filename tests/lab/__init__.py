@@ -12,8 +12,10 @@ and all of it ends with the program that started it.
 
 lab.py: Lab · host.py: Host · desktop.py: Desktop · gateway.py: Gateway · wireguard.py: keys and
 .conf files · stage.py: an installation in a folder · session.py: Session, a person's screen on a
-host · display.py: a screen without a host · recording.py: the packets on a cable · replaced.py: a
-table of README.md · wait.py: waiting with a deadline.
+host · display.py: a screen without a host · recording.py: the packets on a cable · leaks.py: those
+that are beside a tunnel · streams.py: TCP, each byte of it · clock.py: clocks that can be shifted ·
+confined.py: what a process may do · replaced.py: a table of README.md · wait.py: waiting with a
+deadline · needs.py: what tests cannot do without, the only one that needs pytest.
 """
 
 from .desktop import Desktop

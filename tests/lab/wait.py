@@ -6,9 +6,13 @@ import time
 POLL = 0.05  # seconds between two looks
 
 
-def wait_for(condition, what, deadline=10.0):
+def pause():
+    time.sleep(POLL)
+
+
+def wait_for(condition, what, deadline=10.0, between=pause):
     """Returns condition()'s first true value; after `deadline` seconds an AssertionError that
-    names `what` was awaited."""
+    names `what` was awaited. `between` is called between two looks."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
@@ -16,4 +20,4 @@ def wait_for(condition, what, deadline=10.0):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"waited {deadline:g} s in vain for {what}")
-        time.sleep(POLL)
+        between()

@@ -4,7 +4,6 @@ service as NetworkManager does, calls it and hears its signals."""
 
 import os
 import signal
-import time
 import uuid
 
 from gi.repository import Gio, GLib
@@ -60,16 +59,9 @@ class Computer(Desktop):
 def iterate(condition, what, deadline=10.0):
     """Runs the main loop until condition() is true."""
     context = GLib.MainContext.default()
-    end = time.monotonic() + deadline
     tick = GLib.timeout_add(20, lambda: GLib.SOURCE_CONTINUE)
     try:
-        while True:
-            value = condition()
-            if value:
-                return value
-            if time.monotonic() > end:
-                raise AssertionError(f"waited {deadline:g} s in vain for {what}")
-            context.iteration(True)
+        return wait_for(condition, what, deadline, lambda: context.iteration(True))
     finally:
         GLib.source_remove(tick)
 

@@ -14,8 +14,7 @@
 #include <unistd.h>
 
 #include "tun/culvert-tun.h"
-
-#define DEADLINE_MS 20000
+#include "wait-until.h"
 
 typedef struct {
     CulvertTun *tun;
@@ -31,22 +30,6 @@ static void on_link(const CulvertLinkState *state, gpointer data)
     f->state = *state;
     f->calls++;
 }
-
-static gboolean too_late(gpointer data)
-{
-    g_error("What the test waits for did not happen within %d ms", DEADLINE_MS);
-    return G_SOURCE_REMOVE;
-}
-
-#define wait_until(condition)                                                                      \
-    G_STMT_START                                                                                   \
-    {                                                                                              \
-        guint deadline_ = g_timeout_add(DEADLINE_MS, too_late, NULL);                              \
-        while (!(condition))                                                                       \
-            g_main_context_iteration(NULL, TRUE);                                                  \
-        g_source_remove(deadline_);                                                                \
-    }                                                                                              \
-    G_STMT_END
 
 static void change(unsigned long what, struct ifreq *request)
 {

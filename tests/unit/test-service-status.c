@@ -9,11 +9,9 @@
 #include <sys/socket.h>
 
 #include "service/service-status.h"
+#include "wait-until.h"
 
 #define INTERFACE "org.freedesktop.NetworkManager.culvert.Status"
-
-/* Nothing here takes a second. */
-#define DEADLINE_MS 20000
 
 typedef struct {
     GDBusConnection *server;
@@ -50,22 +48,6 @@ static void on_proxy(GObject *source, GAsyncResult *result, gpointer data)
 {
     *(GDBusProxy **) data = g_dbus_proxy_new_finish(result, NULL);
 }
-
-static gboolean too_late(gpointer data)
-{
-    g_error("What the test waits for did not happen within %d ms", DEADLINE_MS);
-    return G_SOURCE_REMOVE;
-}
-
-#define wait_until(condition)                                                                      \
-    G_STMT_START                                                                                   \
-    {                                                                                              \
-        guint deadline_ = g_timeout_add(DEADLINE_MS, too_late, NULL);                              \
-        while (!(condition))                                                                       \
-            g_main_context_iteration(NULL, TRUE);                                                  \
-        g_source_remove(deadline_);                                                                \
-    }                                                                                              \
-    G_STMT_END
 
 /* ---- The fixture ---------------------------------------------------------------------------- */
 

@@ -4,8 +4,9 @@
  */
 #include "wireguard/wg-cookie.h"
 
-#include <arpa/inet.h>
 #include <string.h>
+
+#include "wire.h"
 
 typedef struct {
     WgCookieChecker checker; /* the responder's */
@@ -19,21 +20,6 @@ typedef struct {
 #define MAC1 (WG_INITIATION_SIZE - 2 * WG_MAC_SIZE)
 #define MAC2 (WG_INITIATION_SIZE - WG_MAC_SIZE)
 
-static WgEndpoint endpoint(const char *address, guint16 port)
-{
-    WgEndpoint result = {0};
-
-    if (inet_pton(AF_INET, address, &result.remote.in4.sin_addr) == 1) {
-        result.remote.in4.sin_family = AF_INET;
-        result.remote.in4.sin_port = htons(port);
-    } else {
-        g_assert_cmpint(inet_pton(AF_INET6, address, &result.remote.in6.sin6_addr), ==, 1);
-        result.remote.in6.sin6_family = AF_INET6;
-        result.remote.in6.sin6_port = htons(port);
-    }
-    return result;
-}
-
 static void set_up(Fixture *f, gconstpointer unused)
 {
     WgKey private_key;
@@ -42,7 +28,7 @@ static void set_up(Fixture *f, gconstpointer unused)
     wg_key_public(&f->responder, &private_key);
     wg_cookie_checker_init(&f->checker, &f->responder);
     wg_cookie_maker_init(&f->maker, &f->responder);
-    f->source = endpoint("192.0.2.1", 1111);
+    f->source = endpoint_of("192.0.2.1", 1111);
     f->now = 5 * WG_SECOND;
     wg_random(f->message, sizeof f->message);
 }
@@ -162,12 +148,12 @@ static void test_other_source(Fixture *f, gconstpointer unused)
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        f->source = endpoint(cases[i].from, cases[i].port);
+        f->source = endpoint_of(cases[i].from, cases[i].port);
         add_macs(f);
         g_assert_true(trade(f));
         add_macs(f);
         g_assert_cmpint(check(f), ==, WG_MAC_WITH_COOKIE);
-        f->source = endpoint(cases[i].other, cases[i].other_port);
+        f->source = endpoint_of(cases[i].other, cases[i].other_port);
         g_assert_cmpint(check(f), ==, WG_MAC_VALID);
     }
 }

@@ -136,12 +136,6 @@ void dial(End *from, const End *to, const char *host)
 
 /* ---- Waiting for events --------------------------------------------------------------------- */
 
-gboolean tunnel_ends_too_late(gpointer unused)
-{
-    g_error("What the test waits for did not happen within %d ms", DEADLINE_MS);
-    return G_SOURCE_REMOVE;
-}
-
 void count(guint *counter)
 {
     ++*counter;

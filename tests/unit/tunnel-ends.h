@@ -7,6 +7,7 @@
 #pragma once
 
 #include "tunnel/tunnel-private.h"
+#include "wait-until.h"
 
 /* One side, and what its tunnel has told by signals: how often, and the last or first of it. */
 typedef struct {
@@ -49,26 +50,6 @@ void dial(End *from, const End *to, const char *host);
 
 /* count: a handler for signals: adds one. */
 void count(guint *counter);
-
-/* ---- Waiting for events --------------------------------------------------------------------- */
-
-/* Nothing here takes a second; a hang ends with a message instead of meson's time limit. */
-#define DEADLINE_MS 20000
-
-/* wait_until: runs the main loop until the condition holds, and ends the program with a message if
- * it never does. */
-#define wait_until(condition)                                                                      \
-    G_STMT_START                                                                                   \
-    {                                                                                              \
-        guint deadline_ = g_timeout_add(DEADLINE_MS, tunnel_ends_too_late, NULL);                  \
-        while (!(condition))                                                                       \
-            g_main_context_iteration(NULL, TRUE);                                                  \
-        g_source_remove(deadline_);                                                                \
-    }                                                                                              \
-    G_STMT_END
-
-/* For wait_until(). */
-gboolean tunnel_ends_too_late(gpointer unused);
 
 /* ---- Devices and packets -------------------------------------------------------------------- */
 
