@@ -132,7 +132,7 @@ def test_gateway_killed_under_load(cable):
     a, b = make_ends(cable, ("culvert", "culvert"))
     assert a.ping(b.v4)
     pings = a.host.spawn("ping", "-O", "-i", "0.05", b.v4, log="pings")
-    stream = Stream(a.host, b.host, b.v4, 7001, 30)
+    stream = Stream(a.host, b.host, b.v4, 7001, 40)
     wait_for(lambda: a.host.log("pings").count("bytes from") > 5, "traffic")
     wait_for(lambda: acknowledged(a.host) > 1 << 20, "the stream to flow")
     for pid in b.host.pids("culvert"):
@@ -156,7 +156,7 @@ def test_gateway_killed_under_load(cable):
     lost = sent - log.count("bytes from")
     print(f"away for {away:.1f} s, {lost} of {sent} packets lost, {size} bytes streamed")
     assert 0 < lost <= 20 * (away + 1)
-    assert b.transfer(a)[0] > size - flowed  # what the new gateway has received
+    assert b.transfer(a)[0] > 1 << 20  # of the stream, through the new gateway
     passes(a, b)
 
 
