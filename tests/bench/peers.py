@@ -12,6 +12,8 @@ MTU = 1420          # inside; WireGuard's usual one
 PORT = 51820
 OUTSIDE = ("192.0.2.2", "192.0.2.1")   # of hosts a and b; see Lab.link()
 INSIDE = ("10.8.0.1", "10.8.0.2")
+VTEPS = ("10.9.0.1", "10.9.0.2")       # of ends that carry Ethernet
+VXLAN = 50          # bytes of headers before an inner packet, over IPv4 (RFC 7348, 5)
 DEVICE = "tun0"
 
 # The most of a stream that the kernel gives the forwarder at once: 45 datagrams of 1452 bytes are
@@ -45,6 +47,7 @@ class Peer:
     title = ""
     program = None      # the executable's name, to find its processes
     addresses = INSIDE
+    mtu = MTU
 
     def __init__(self, cable, tools):
         self.hosts = cable
@@ -86,7 +89,7 @@ class Peer:
     def bring_up(self, number):
         host = self.hosts[number]
         host.run("ip", "address", "add", f"{INSIDE[number]}/24", "dev", DEVICE)
-        host.run("ip", "link", "set", DEVICE, "mtu", MTU, "up")
+        host.run("ip", "link", "set", DEVICE, "mtu", self.mtu, "up")
 
     def pids(self):
         """The processes of both ends, as seen from here."""
@@ -118,13 +121,13 @@ class Forwarder(Peer):
 class WireGuard(Peer):
     environment = {}
 
-    def command(self):
-        return self.program
+    def command(self, _number):
+        return [self.program]
 
     def start(self):
         keys = [KeyPair.generate(), KeyPair.generate()]
         for number, host in enumerate(self.hosts):
-            self.spawn(number, self.command(), "-f", DEVICE,
+            self.spawn(number, *self.command(number), "-f", DEVICE,
                        env={"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"} | self.environment)
             wait_for(lambda h=host: h.succeeds("wg", "show", DEVICE),
                      f"{self.title} to make its device; see {self.log_path(number)}")
@@ -133,19 +136,33 @@ class WireGuard(Peer):
             host.run("wg", "setconf", DEVICE, "/run/lab/wg.conf")
             self.bring_up(number)
 
-    @staticmethod
-    def _conf(own, other, number):
+    def _conf(self, own, other, number):
         return (f"[Interface]\nPrivateKey = {own.private}\nListenPort = {PORT}\n"
-                f"[Peer]\nPublicKey = {other.public}\nAllowedIPs = 10.8.0.0/24\n"
+                f"[Peer]\nPublicKey = {other.public}\nAllowedIPs = {self.allowed_ips(number)}\n"
                 f"Endpoint = {OUTSIDE[1 - number]}:{PORT}\n")
+
+    def allowed_ips(self, _number):
+        return "10.8.0.0/24"
 
 
 class Culvert(WireGuard):
     title = "culvert"
     program = "culvert"
 
-    def command(self):
-        return self.tools.culvert
+    def command(self, _number):
+        return [self.tools.culvert]
+
+
+class CulvertTap(Culvert):
+    """IP over Ethernet, in VXLAN, in the same tunnel; so less fits into a packet."""
+    title = "culvert, Ethernet"
+    mtu = MTU - VXLAN
+
+    def command(self, number):
+        return [self.tools.culvert, "--tap", "--vtep", VTEPS[number]]
+
+    def allowed_ips(self, number):
+        return f"{VTEPS[1 - number]}/32"
 
 
 class CulvertEvp(Culvert):
@@ -209,6 +226,7 @@ PEERS = {
     "veth": Veth,
     "forwarder": Forwarder,
     "culvert": Culvert,
+    "culvert-tap": CulvertTap,
     "culvert-evp": CulvertEvp,
     "wireguard-go": WireGuardGo,
     "openvpn": OpenVpn,

@@ -10,7 +10,7 @@ import svg
 HERE = os.path.dirname(os.path.abspath(__file__))
 PICTURE = "tunnels.svg"
 BEGIN, END = "<!-- measured -->\n", "<!-- end of what was measured -->\n"
-OWN = ("culvert", "culvert-evp")
+OWN = ("culvert", "culvert-tap", "culvert-evp")
 
 
 def picture(results, titles):

@@ -57,6 +57,7 @@ def targets():
     rows = [Target(peer, figure, base, bound, at_least=True)
             for peer, base, bound in (("culvert", "forwarder", 0.50),
                                       ("culvert-evp", "forwarder", 0.38),
+                                      ("culvert-tap", "culvert", 0.7),
                                       ("culvert", "wireguard-go", 10), ("culvert", "openvpn", 8))
             for figure in tcp]
     rows += [Target("culvert", "cpu_s_per_gb", None, 1.4),
