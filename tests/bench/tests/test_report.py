@@ -23,8 +23,8 @@ TITLES = {name: name.upper() for name in RESULTS}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def verdict(peer, figure, base):
-    found = [(value, met) for target, value, met in report.verdicts(RESULTS)
+def verdict(peer, figure, base, results=None):
+    found = [(value, met) for target, value, met in report.verdicts(results or RESULTS)
              if (target.peer, target.figure, target.base) == (peer, figure, base)]
     return found[0] if found else None
 
@@ -38,6 +38,13 @@ def test_verdicts():
     assert verdict("culvert", "ping_us", "forwarder") == (66 / 50, False)
     assert verdict("culvert", "cpu_s_per_gb", None) == (1.4, True)
     assert verdict("culvert", "rss_mib", None) == (24.1, False)
+
+
+@pytest.mark.parametrize("figure", ["tcp_forward_gbps", "tcp_reverse_gbps", "tcp_four_gbps"])
+def test_ethernet_is_compared_with_ip(figure):
+    for measured, met in ((7.0, True), (6.9, False)):
+        results = {"culvert": {figure: [10.0]}, "culvert-tap": {figure: [measured]}}
+        assert verdict("culvert-tap", figure, "culvert", results) == (measured / 10, met)
 
 
 def test_nothing_is_said_of_what_was_not_measured():
