@@ -15,8 +15,8 @@ import pytest
 
 from conftest import Culvert
 from lab import KeyPair, Lab, replaced, wait_for
-from lab.recording import Recording
-from lab.replaced import ask, configure, readable, version
+from lab.recording import UDP, Recording
+from lab.replaced import ask, ask_in_frames, configure, readable, version
 
 V4, V6 = "192.0.2.0/24", "2001:db8::/64"
 NEAR = {4: "192.0.2.2", 6: "2001:db8::2"}
@@ -49,6 +49,8 @@ KINDS = {
     "ipip6": Kind("ip6tnl mode ipip6 local {local} remote {remote} encaplimit none", 4, (4,), 6),
     "ip6ip6": Kind("ip6tnl mode ip6ip6 local {local} remote {remote} encaplimit none", 41, (6,), 6),
     "ip6gre": Kind("ip6gre local {local} remote {remote} encaplimit none", 47, (4, 6), 6),
+    "gretap": Kind("gretap local {local} remote {remote}", 47, ()),
+    "vxlan": Kind("vxlan id 1 local {local} remote {remote} dstport 4789", UDP, ()),
 }
 
 
@@ -109,10 +111,16 @@ class Cable:
             yield False
             return
         for host, _local, _remote, chosen in ends:
-            configure(host, "t0", self.inside(name, chosen), kind.inside)
+            self.configure(host, "t0", self.inside(name, chosen), kind.inside)
         yield True
         for host, _local, _remote, _chosen in ends:
             remove_kernel_tunnel(host, "t0")
+
+    def configure(self, *argv):
+        configure(*argv)
+
+    def programs(self):
+        return [Culvert(self.near), Culvert(self.far)]
 
     @staticmethod
     def inside(name, chosen):
@@ -121,15 +129,34 @@ class Cable:
     @contextlib.contextmanager
     def culvert(self):
         keys = [KeyPair.generate() for _ in range(2)]
-        ends = [Culvert(self.near), Culvert(self.far)]
+        ends = self.programs()
         gateway = self.row.gateway | {"ListenPort": replaced.PORT}
         for end, chosen, own, other in ((ends[0], self.row.profile, *keys),
                                         (ends[1], gateway, *reversed(keys))):
             load(end, replaced.conf(chosen, own.private, other.public))
-            configure(end.host, end.name, chosen)
+            self.configure(end.host, end.name, chosen)
         yield
         for end in ends:
             end.stop()
+
+
+class Ethernet(Cable):
+    """They speak in frames that are not IP's. Addresses are for the tunnel alone: no interface has
+    one."""
+
+    def talk(self, versions=(4, 6), rename=str):
+        return ask_in_frames(self.near, self.device, self.far, self.device)
+
+    def configure(self, host, device, chosen, versions=(4, 6)):
+        self.device = device
+        host.run("ip", "link", "set", device, "up")
+
+    def programs(self):
+        (address,) = replaced.addresses(self.row.profile)
+        options = ("--tap", "--vtep", address.split("/")[0])
+        assert self.row.command[:-2] == ("culvert", *options[:-1])
+        return [Culvert(self.near, options=options),
+                Culvert(self.far, self.row.command[-1], options=self.row.command[1:-1])]
 
 
 class Sites(Cable):
@@ -237,6 +264,7 @@ SCENES = {
     "IPv6 in IPv4": Cable,
     "IPv4 in IPv6": Cable,
     "IPv6 in IPv6": Cable,
+    "Any EtherType": Ethernet,
     "Site to site": Sites,
     "Namespaces of one machine": Namespaces,
 }

@@ -3,17 +3,25 @@
 that shows whether anybody on the way can read it."""
 
 import dataclasses
+import itertools
 import os
 import re
+import sys
 
-README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
-INTERFACE_KEYS = ("Address", "MTU", "ListenPort")
+from .wait import wait_for
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ETHERPING = os.path.join(HERE, "etherping.py")
+README = os.path.join(HERE, "..", "..", "README.md")
+INTERFACE_KEYS = ("Address", "ListenPort", "# Culvert: DeviceType")
 PORT = 51820    # the gateway's
 # The networks behind the gateway, and behind the profile's computer, with the address of a host.
 SITES = ({"10.1.0.0/24": "10.1.0.2", "fd01::/64": "fd01::2"},
          {"10.2.0.0/24": "10.2.0.2", "fd02::/64": "fd02::2"})
 PINGS = 3
 MARKER = b"in the clear"
+
+serial = itertools.count(1)
 
 
 def texts(cell):
@@ -22,16 +30,23 @@ def texts(cell):
 
 
 def settings(cell):
-    return dict(text.split(" = ") for text in texts(cell))
+    return dict(text.split(" = ") for text in texts(cell) if " = " in text)
+
+
+def command(cell):
+    """The program and its arguments, if the cell has them; () if not."""
+    return next((tuple(text.split()) for text in texts(cell) if " = " not in text), ())
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """`kernel`: the names of the kernel's tunnels. `profile`, `gateway`: {key of a .conf: value}"""
+    """`kernel`: the names of the kernel's tunnels. `profile`, `gateway`: {key of a .conf: value}.
+    `command`: the gateway's, if it has options."""
     title: str
     kernel: tuple
     profile: dict
     gateway: dict
+    command: tuple
 
 
 def section():
@@ -44,7 +59,8 @@ def rows():
     found = {}
     for line in re.findall(r"^\| (.+) \|$", section(), re.M)[1:]:  # without the heads
         title, kernel, profile, gateway = line.split(" | ")
-        found[title] = Row(title, tuple(texts(kernel)), settings(profile), settings(gateway))
+        found[title] = Row(title, tuple(texts(kernel)), settings(profile), settings(gateway),
+                           command(gateway))
     return found
 
 
@@ -57,11 +73,11 @@ def conf(chosen, private, public):
 
 
 def addresses(chosen):
-    return re.split(r", *", chosen["Address"])
+    return re.findall(r"[^, ]+", chosen.get("Address", ""))
 
 
 def prefixes(chosen):
-    return re.split(r", *", chosen["AllowedIPs"])
+    return re.findall(r"[^, ]+", chosen["AllowedIPs"])
 
 
 def version(prefix):
@@ -86,6 +102,16 @@ def ask(host, targets, where=()):
     for target in targets:
         host.run(*where, "ping", "-c", PINGS, "-i", 0.1, "-w", 20, "-p", MARKER.hex(), target)
     return 2 * PINGS * len(targets)
+
+
+def ask_in_frames(host, interface, other, other_interface):
+    """The same as ask(), in Ethernet frames that are not IP's."""
+    name = f"echo-{other_interface}-{next(serial)}"
+    process = other.spawn(sys.executable, ETHERPING, "echo", other_interface, log=name)
+    wait_for(lambda: "listening" in other.log(name), "the other end to listen")
+    host.run(sys.executable, ETHERPING, "ask", interface, PINGS, MARKER.decode())
+    other.stop(process)
+    return 2 * PINGS
 
 
 def readable(packets):
