@@ -15,7 +15,7 @@ ROWS = replaced.rows()
 
 # The names of a profile's settings, see README.md's table of these.
 NAMES = {"Address": "address", "AllowedIPs": "allowed-ips", "Endpoint": "endpoint",
-         "PersistentKeepalive": "persistent-keepalive"}
+         "PersistentKeepalive": "persistent-keepalive", "# Culvert: DeviceType": "device-type"}
 
 
 class World:
@@ -33,13 +33,16 @@ class World:
 
     def start_gateway(self, row):
         gateway = self.gateway
-        gateway.spawn(*self.program, "gw0", log="culvert")
+        gateway.spawn(*self.program, *row.command[1:-1], "gw0", log="culvert")
         wait_for(lambda: gateway.succeeds("wg", "show", "gw0"), "culvert to make gw0")
         gateway.write("/run/lab/gw0.conf", replaced.conf(
             row.gateway | {"ListenPort": replaced.PORT}, self.keys[gateway].private,
             self.keys[self.desktop].public), 0o600)
         gateway.sh("wg-quick strip /run/lab/gw0.conf > /run/lab/gw0; wg setconf gw0 /run/lab/gw0")
-        replaced.configure(gateway, "gw0", row.gateway)
+        if row.command:     # Ethernet has no routes
+            gateway.run("ip", "link", "set", "gw0", "up")
+        else:
+            replaced.configure(gateway, "gw0", row.gateway)
 
     def add_profile(self, row):
         path = os.path.join(self.folder, "replaced.conf")
@@ -52,9 +55,22 @@ class World:
         items = self.desktop.get("replaced", "vpn.data").split(", ")
         return dict(item.split(" = ", 1) for item in items)
 
+    def preparation(self, row):
+        """Makes what a row has beside its two ends; returns what begins its conversation."""
+        if row.title == "Any EtherType":
+            return lambda: replaced.ask_in_frames(self.desktop, "culvert0", self.gateway, "gw0")
+        if row.title == "Site to site":
+            asks, targets = self.add_sites()
+        elif row.title == "Namespaces of one machine":
+            asks, targets = self.add_namespace()
+        else:
+            asks = self.desktop
+            targets = [address.split("/")[0] for address in replaced.addresses(row.gateway)]
+        return lambda: replaced.ask(asks, targets)
+
     def add_sites(self):
-        """A host in each of the two networks; both ends forward. They are asked for what is behind
-        the gateway, by the one behind the desktop."""
+        """A host in each of the two networks; both ends forward. The one behind the desktop asks
+        the one behind the gateway."""
         hosts = [self.lab.add_host(f"site{number}") for number in (1, 2)]
         for host, router, networks, name in zip(hosts, (self.gateway, self.desktop),
                                                 replaced.SITES, ("lan0", "wan1")):  # NetworkManager has wan*
@@ -101,13 +117,7 @@ def test_profile(world, title):
         name: words(value) for name, value in profile.items() if name in NAMES.values()}
     world.desktop.nmcli("--wait", 30, "connection", "up", "replaced")
 
-    if title == "Site to site":
-        asks, targets = world.add_sites()
-    elif title == "Namespaces of one machine":
-        asks, targets = world.add_namespace()
-    else:
-        asks = world.desktop
-        targets = [address.split("/")[0] for address in replaced.addresses(row.gateway)]
+    ask = world.preparation(row)
     with Recording(world.gateway, "wan0") as recording:
-        packets = recording.wait_for_wireguard(replaced.ask(asks, targets))
+        packets = recording.wait_for_wireguard(ask())
     assert not replaced.readable(packets)
