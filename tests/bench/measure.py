@@ -20,6 +20,7 @@ FLOOD_PORT = 5300
 TRIES = 3
 LOAD_DEADLINE = 20   # seconds within which a stream is past its slow start
 SIZES = (64, 1372)   # bytes of payload: a small packet, and one that nearly fills the MTU
+UDP_HEADERS = 20 + 8  # over IPv4
 IPERF_KINDS = {"tcp", "loaded", "memory"}   # what iperf3 makes the traffic for
 SINK_KINDS = {"udp"}                        # and udp-flood.c
 
@@ -110,6 +111,9 @@ def udp(peer, plan, servers):
     """Datagrams a second of which less than 1 % is lost."""
     figures = {}
     for size in SIZES:
+        if size + UDP_HEADERS > peer.mtu:
+            continue    # it would be about fragments
+
         def trial(rate, size=size):
             words = peer.hosts[0].output(servers.flood, "send", peer.addresses[1], FLOOD_PORT,
                                          size, int(rate), plan.udp_seconds).split()

@@ -51,3 +51,13 @@ def test_memory_needs_the_load_to_last(monkeypatch):
     Load(monkeypatch, seconds=59)
     with pytest.raises(AssertionError, match="a tunnel ended too early"):
         measure.memory(Tunnel, bench.FULL, None)
+
+
+@pytest.mark.parametrize("mtu, figures", [
+    (1420, {"udp_64_kpps": 5.0, "udp_1372_kpps": 5.0}),
+    (1370, {"udp_64_kpps": 5.0}),
+])
+def test_datagrams_are_not_fragmented(monkeypatch, mtu, figures):
+    monkeypatch.setattr(measure.search, "highest_rate", lambda _trial, _trials: 5000)
+    tunnel = type("Narrow", (Tunnel,), {"mtu": mtu})
+    assert measure.udp(tunnel, bench.QUICK, None) == figures
