@@ -9,11 +9,11 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "netns-private.h"
+#include "sandbox-message.h"
 
 /* Of the process; -1: there is none. Written before there is a second thread. */
 int netns_process_fd = -1;
@@ -46,61 +46,20 @@ static int socket_by_thread(int netns, const NetnsQuestion *question)
     return there.fd;
 }
 
-/* ---- Messages ------------------------------------------------------------------------------- */
-
-gboolean netns_send(int socket, gconstpointer data, gsize len, int fd)
-{
-    struct iovec iov = {(gpointer) data, len};
-    _Alignas(struct cmsghdr) guint8 control[CMSG_SPACE(sizeof fd)] = {0};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-    struct cmsghdr *header;
-
-    if (fd >= 0) {
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    }
-    return sendmsg(socket, &message, MSG_NOSIGNAL) == (gssize) len;
-}
-
-gboolean netns_receive(int socket, gpointer data, gsize len, int *fd)
-{
-    struct iovec iov = {data, len};
-    _Alignas(struct cmsghdr) guint8 control[CMSG_SPACE(sizeof *fd)];
-    struct msghdr message = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control,
-        .msg_controllen = sizeof control,
-    };
-    struct cmsghdr *header;
-    gssize n;
-
-    *fd = -1;
-    do
-        n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
-    if (n != (gssize) len)
-        return FALSE;
-    header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof *fd))
-        memcpy(fd, CMSG_DATA(header), sizeof *fd);
-    return TRUE;
-}
+/* ---- By the process ---------------------------------------------------------------------------
+ */
 
 static int socket_by_process(int netns, const NetnsQuestion *question)
 {
     NetnsAnswer answer = {.errsv = EPIPE};
-    int fd = -1;
+    int fds[SANDBOX_MESSAGE_FDS_MAX];
+    guint n_fds = 0;
 
-    if (!netns_send(netns_process_fd, question, sizeof *question, netns) ||
-        !netns_receive(netns_process_fd, &answer, sizeof answer, &fd) || fd < 0)
-        errno = answer.errsv;
-    return fd;
+    if (sandbox_message_send(netns_process_fd, question, sizeof *question, &netns, 1, 0) &&
+        sandbox_message_receive(netns_process_fd, &answer, sizeof answer, fds, &n_fds) && n_fds > 0)
+        return fds[0];
+    errno = answer.errsv;
+    return -1;
 }
 
 int culvert_netns_socket(int netns, int domain, int type, int protocol)

@@ -20,10 +20,4 @@ typedef struct {
 
 extern int netns_process_fd;
 
-/* One message, with a descriptor unless `fd` is -1. */
-gboolean netns_send(int socket, gconstpointer data, gsize len, int fd);
-
-/* One message of just this size; `fd`: its descriptor (transfer full), or -1. */
-gboolean netns_receive(int socket, gpointer data, gsize len, int *fd);
-
 G_END_DECLS

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "netns-private.h"
+#include "sandbox-message.h"
 #include "sandbox-private.h"
 
 static int make_socket(int netns, const NetnsQuestion *question)
@@ -40,21 +41,22 @@ static void run(int socket)
 {
     g_autoptr(GError) error = NULL;
     NetnsQuestion question;
-    int netns;
+    int fds[SANDBOX_MESSAGE_FDS_MAX];
+    guint n_fds;
 
     if (!confine(&error)) {
         g_warning("%s", error->message);
         return;
     }
-    while (netns_receive(socket, &question, sizeof question, &netns)) {
-        int fd = make_socket(netns, &question);
+    while (sandbox_message_receive(socket, &question, sizeof question, fds, &n_fds)) {
+        int fd = make_socket(n_fds > 0 ? fds[0] : -1, &question);
         const NetnsAnswer answer = {errno};
 
-        netns_send(socket, &answer, sizeof answer, fd);
+        sandbox_message_send(socket, &answer, sizeof answer, &fd, fd >= 0, 0);
         if (fd >= 0)
             close(fd);
-        if (netns >= 0)
-            close(netns);
+        for (guint i = 0; i < n_fds; i++)
+            close(fds[i]);
     }
 }
 

@@ -27,6 +27,8 @@
 typedef struct {
     int fd;
     ResolverQuestion question;
+    int sockets[SANDBOX_MESSAGE_FDS_MAX]; /* ours to close */
+    guint n_sockets;                      /* 0: the system's resolver is meant */
 } Work;
 
 static gint running;
@@ -50,7 +52,7 @@ static gboolean take_address(ResolverAddress *to, const struct addrinfo *from)
     return FALSE;
 }
 
-static void find_host(const ResolverQuestion *question, ResolverAnswer *reply)
+static void ask_system(const ResolverQuestion *question, ResolverAnswer *reply)
 {
     const struct addrinfo hints = {.ai_family = question->family, .ai_socktype = SOCK_DGRAM};
     struct addrinfo *found = NULL;
@@ -63,54 +65,66 @@ static void find_host(const ResolverQuestion *question, ResolverAnswer *reply)
         freeaddrinfo(found);
 }
 
-static void answer(int fd, const ResolverQuestion *question)
+static void find_account(const ResolverQuestion *question, ResolverAnswer *reply)
 {
-    ResolverAnswer reply = {.id = question->id};
+    CulvertAccountKind kind =
+        question->kind == RESOLVER_USER ? CULVERT_ACCOUNT_USER : CULVERT_ACCOUNT_GROUP;
 
-    if (question->kind == RESOLVER_HOST)
-        find_host(question, &reply);
+    reply->status = account_look_up(kind, question->name, &reply->account);
+}
+
+static void answer(const Work *work)
+{
+    ResolverAnswer reply = {.id = work->question.id};
+
+    if (work->question.kind != RESOLVER_HOST)
+        find_account(&work->question, &reply);
+    else if (work->n_sockets > 0)
+        resolver_stub_ask(&work->question, work->sockets, work->n_sockets, &reply);
     else
-        reply.status = account_look_up(question->kind == RESOLVER_USER ? CULVERT_ACCOUNT_USER
-                                                                       : CULVERT_ACCOUNT_GROUP,
-                                       question->name, &reply.account);
+        ask_system(&work->question, &reply);
     /* Whole or not at all; if nobody listens any more, this process ends anyhow. */
-    (void) send(fd, &reply, sizeof reply, MSG_NOSIGNAL);
+    (void) send(work->fd, &reply, sizeof reply, MSG_NOSIGNAL);
+}
+
+static void free_work(Work *work)
+{
+    for (guint i = 0; i < work->n_sockets; i++)
+        close(work->sockets[i]);
+    g_free(work);
 }
 
 static void *work_main(void *data)
 {
-    Work *work = data;
-
-    answer(work->fd, &work->question);
-    g_free(work);
+    answer(data);
+    free_work(data);
     g_atomic_int_add(&running, -1);
     return NULL;
 }
 
-static void refuse(int fd, const ResolverQuestion *question)
+static void refuse(const Work *work)
 {
     const ResolverAnswer reply = {
-        .id = question->id,
-        .status = question->kind == RESOLVER_HOST ? EAI_AGAIN : EAGAIN,
+        .id = work->question.id,
+        .status = work->question.kind == RESOLVER_HOST ? EAI_AGAIN : EAGAIN,
     };
 
-    (void) send(fd, &reply, sizeof reply, MSG_NOSIGNAL);
+    (void) send(work->fd, &reply, sizeof reply, MSG_NOSIGNAL);
 }
 
-static void take_question(int fd, const ResolverQuestion *question)
+/* Takes `work`. */
+static void take_question(Work *work)
 {
-    Work *work = g_new(Work, 1);
     pthread_attr_t detached;
     pthread_t thread;
 
-    *work = (Work){fd, *question};
     work->question.name[sizeof work->question.name - 1] = '\0';
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     if (g_atomic_int_get(&running) >= QUESTIONS_MAX ||
         pthread_create(&thread, &detached, work_main, work) != 0) {
-        refuse(fd, question);
-        g_free(work);
+        refuse(work);
+        free_work(work);
     } else {
         g_atomic_int_inc(&running);
     }
@@ -144,19 +158,18 @@ static gboolean confine(GError **error)
 void resolver_process_run(int fd)
 {
     g_autoptr(GError) error = NULL;
-    ResolverQuestion question;
-    gssize n;
+    Work *work;
 
     if (!confine(&error)) {
         g_warning("%s", error->message);
         return;
     }
-    for (;;) {
-        n = recv(fd, &question, sizeof question, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n != sizeof question)
-            return;
-        take_question(fd, &question);
+    work = g_new0(Work, 1);
+    work->fd = fd;
+    while (sandbox_message_receive(fd, &work->question, sizeof work->question, work->sockets,
+                                   &work->n_sockets)) {
+        take_question(work);
+        work = g_new0(Work, 1);
+        work->fd = fd;
     }
 }

@@ -8,6 +8,8 @@
 #include "culvert-resolver.h"
 #include "culvert-sandbox.h"
 
+#include <errno.h>
+
 gboolean culvert_sandbox_enter(GError **error)
 {
     g_info("Not confined: built without the sandbox");
@@ -31,6 +33,19 @@ gboolean culvert_resolver_start(GError **error)
 gboolean resolver_ask_account(GTask *task)
 {
     return FALSE;
+}
+
+void culvert_resolver_ask_servers_async(const char *name, GPtrArray *servers, guint ifindex,
+                                        guint32 mark, GCancellable *cancellable,
+                                        GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_task_report_new_error(NULL, callback, user_data, NULL, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                            "%s", g_strerror(EOPNOTSUPP));
+}
+
+GList *culvert_resolver_ask_servers_finish(GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 gboolean culvert_netns_start(GError **error)

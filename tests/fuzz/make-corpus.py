@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Writes the seeds of tests/fuzz/corpus that are not text: packets and frames for segment, coalesce,
-switch and vxlan, and commands for datagram. Run it again after a change: what is in the folders is
-what it wrote."""
+switch and vxlan, commands for datagram, and answers for names. Run it again after a change: what is
+in the folders is what it wrote."""
 
 import os
 import struct
@@ -63,6 +63,12 @@ def frame_from(source, destination):
     return bytes([2, 0, 0, 0, 0, destination, 2, 0, 0, 0, 0, source, 8, 6]) + bytes(46)
 
 
+def dns(*records):
+    """A response for “a.bc”, without the number that it begins with."""
+    return struct.pack(">5H", 0x8180, 1, len(records), 0, 0) + b"\1a\2bc\0\0\1\0\1" + b"".join(
+        name + struct.pack(">HHIH", kind, 1, 60, len(data)) + data for name, kind, data in records)
+
+
 def after_length(packets):
     return b"".join(struct.pack(">H", len(packet)) + packet for packet in packets)
 
@@ -107,6 +113,10 @@ SEEDS = {
     + arrives(2, 200, frame_from(1, 9)) + arrives(0, 0, frame_from(9, 1)),
     "switch/groups": arrives(1, 0, b"\xff" * 6 + frame_from(1, 9)[6:])
     + arrives(0, 0, b"\x01\x80\xc2\0\0\0" + frame_from(9, 1)[6:]),
+    "names/addresses": dns((b"\xc0\x0c", 1, bytes([192, 0, 2, 1])),
+                           (b"\xc0\x0c", 1, bytes([192, 0, 2, 2]))),
+    "names/alias": dns((b"\xc0\x0c", 5, b"\1x\xc0\x0c"), (b"\1x\xc0\x0c", 1, bytes([192, 0, 2, 1]))),
+    "names/none": dns(),
     # Bytes are commands: see step() in fuzz-datagram.c.
     "datagram/traffic": bytes([0, 1, 1, 0, 2, 0, 2, 1, 2, 2, 3, 0, 1, 0]),
     "datagram/rekeys": bytes([0, 3, 40, 0, 1, 3, 40, 1, 0, 3, 45, 0, 2, 3, 2, 9, 1]),
