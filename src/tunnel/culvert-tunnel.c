@@ -414,6 +414,7 @@ static void culvert_tunnel_finalize(GObject *object)
     culvert_tunnel_stop(self);
     wg_device_free(self->device);
     g_hash_table_unref(self->dialers);
+    g_clear_object(&self->beside);
     g_clear_pointer(&self->detours, tunnel_detours_free);
     tunnel_ethernet_free(self->ethernet);
     g_hash_table_unref(self->silent);
@@ -647,6 +648,16 @@ void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key, const cha
     wg_key_to_base64(public_key, peer);
     g_hash_table_replace(self->dialers, g_strdup(peer),
                          tunnel_dialer_new(self, public_key, endpoints));
+}
+
+void culvert_tunnel_set_resolver_beside(CulvertTunnel *self, GResolver *resolver)
+{
+    g_set_object(&self->beside, resolver);
+}
+
+guint culvert_tunnel_get_uplink(CulvertTunnel *self)
+{
+    return self->uplink ? tunnel_uplink_get_ifindex(self->uplink) : 0;
 }
 
 void culvert_tunnel_avoid_loops(CulvertTunnel *self)

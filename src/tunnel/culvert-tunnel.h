@@ -133,6 +133,12 @@ gboolean culvert_tunnel_set_fwmark(CulvertTunnel *self, guint32 fwmark, GError *
 void culvert_tunnel_dial(CulvertTunnel *self, const WgKey *public_key,
                          const char *const *endpoints);
 
+/* culvert_tunnel_set_resolver_beside: whom dialling asks besides for an endpoint's name, from now
+ * on: when the system's resolver finds no address, and when none of those it has found has
+ * answered. With a tunnel up the system's name servers may all be behind it, or out of reach. NULL:
+ * nobody. */
+void culvert_tunnel_set_resolver_beside(CulvertTunnel *self, GResolver *resolver);
+
 /* culvert_tunnel_avoid_loops: from now on, datagrams to a peer whose route leads into the tunnel
  * itself leave through the interface of the best other route. For whoever has no other way of
  * keeping peers out of the tunnel; before listening. */
@@ -140,6 +146,11 @@ void culvert_tunnel_avoid_loops(CulvertTunnel *self);
 /* culvert_tunnel_watch_network: emits "network-changed" from now on, for the way to this peer.
  * Without netlink it does nothing. */
 void culvert_tunnel_watch_network(CulvertTunnel *self, const WgKey *public_key);
+
+/* culvert_tunnel_get_uplink: index of the interface through which that peer is reached beside the
+ * tunnel, or would be if it were at an address of the other family; 0: there is no way, or none is
+ * watched. */
+guint culvert_tunnel_get_uplink(CulvertTunnel *self);
 
 /* culvert_tunnel_get_path_mtu: what the path to `endpoint` is known to carry whole by now: the MTU
  * of its first link, unless a router has said more. 0: there is no way. */

@@ -15,6 +15,10 @@
  * may change, or the network come up meanwhile. The first address is tried while others are still
  * looked for, and a look-up that takes too long is given up, so that no silent DNS server holds up
  * the endpoints behind it.
+ *
+ * Once the tunnel is up, the system's name servers may be behind it, or cut off, or remember where
+ * the peer was: so a second resolver, which asks beside the tunnel, has its turn if the first finds
+ * no address, and in each round after the first one, in which no address has answered.
  */
 #include "config.h"
 
@@ -56,8 +60,12 @@ struct _TunnelDialer {
     gboolean found_any; /* some address was tried in this round */
     gboolean proven;    /* the peer has an endpoint that answered once: it stays meanwhile */
 
+    char *host; /* of the endpoint in hand; NULL: it has an address */
+    guint16 port;
     GCancellable *lookup; /* of the endpoint in hand; NULL: it is done */
     GSource *lookup_timer;
+    GError *lookup_error; /* of the system's resolver, while the other one is asked */
+    gboolean asks_beside; /* the look-up is that */
     gboolean resolved;    /* the look-up found an address */
     GPtrArray *addresses; /* found so far, GSocketAddress */
     GSource *timer;       /* the running try, or pause; NULL: waiting for the look-up */
@@ -123,17 +131,20 @@ static gboolean timer_fired(gpointer data)
 
 static gboolean race_timer_fired(gpointer data);
 
-/* The address that is asked as number `i`. */
-static GSocketAddress *address_in_race(const TunnelDialer *self, guint i)
+/* Another address is the first in each round. Those that are found later stand behind it. */
+static void choose_first(TunnelDialer *self)
 {
-    return g_ptr_array_index(self->addresses, (self->round + i) % self->addresses->len);
+    guint first = self->round % self->addresses->len;
+
+    g_ptr_array_insert(self->addresses, 0, g_ptr_array_steal_index(self->addresses, first));
 }
 
 /* Nothing may touch `self` afterwards: whoever hears of it may stop us. */
 static void ask_next_address(TunnelDialer *self)
 {
     CulvertTunnel *tunnel = self->tunnel;
-    g_autoptr(GSocketAddress) address = g_object_ref(address_in_race(self, self->raced));
+    g_autoptr(GSocketAddress) address =
+        g_object_ref(g_ptr_array_index(self->addresses, self->raced));
     g_autofree char *name = g_strdup(self->endpoints[MAX(self->endpoint, 0)]);
     WgPeer *peer = wg_device_find_peer(tunnel->device, &self->public_key);
     WgKey public_key = self->public_key;
@@ -175,8 +186,10 @@ void tunnel_dialer_race(TunnelDialer *self, const WgOutput *initiation)
     self->initiation_len = initiation->len;
     self->tos = initiation->tos;
     self->raced = 0;
-    if (self->addresses->len > 0)
-        ask_next_address(self);
+    if (self->addresses->len == 0)
+        return;
+    choose_first(self);
+    ask_next_address(self);
 }
 
 /* Has the core make an initiation, which comes back in tunnel_dialer_race(). */
@@ -193,7 +206,8 @@ static void begin_try(TunnelDialer *self)
     self->raced = 0;
     self->try_until = g_get_monotonic_time() + ms * G_TIME_SPAN_MILLISECOND;
     start_source(self, &self->timer, ms, timer_fired);
-    if (!self->proven && tunnel_endpoint_from_address(&endpoint, address_in_race(self, 0)))
+    if (!self->proven &&
+        tunnel_endpoint_from_address(&endpoint, g_ptr_array_index(self->addresses, 0)))
         wg_peer_set_endpoint(peer, &endpoint);
     wg_peer_initiate(peer, TRUE);
 }
@@ -236,23 +250,7 @@ static void add_address(TunnelDialer *self, GSocketAddress *address)
 
 /* ---- Names ---------------------------------------------------------------------------------- */
 
-/* The look-up of the endpoint in hand is over, with or without addresses. */
-static void lookup_done(TunnelDialer *self, const GError *error)
-{
-    const char *name = self->endpoints[self->endpoint];
-    gboolean more = self->endpoints[self->endpoint + 1] || self->found_any;
-
-    clear_source(&self->lookup_timer);
-    g_clear_object(&self->lookup);
-    if (!self->timer) {
-        self->raced = 0;
-        self->try_until = 0;
-        /* The announcement may stop us: the timer first. */
-        start_source(self, &self->timer, more ? 0 : RESOLVE_RETRY_MS, timer_fired);
-    }
-    if (!self->resolved)
-        tunnel_announce_attempt(self->tunnel, &self->public_key, name, NULL, error);
-}
+static void end_lookup(TunnelDialer *self, const GError *error);
 
 static gboolean lookup_timed_out(gpointer data)
 {
@@ -262,14 +260,81 @@ static gboolean lookup_timed_out(gpointer data)
                     LOOKUP_SECONDS);
 
     g_cancellable_cancel(self->lookup);
-    lookup_done(self, error);
+    end_lookup(self, error);
     return G_SOURCE_REMOVE;
+}
+
+static Lookup *begin_lookup(TunnelDialer *self)
+{
+    Lookup *lookup = g_new(Lookup, 1);
+
+    g_clear_object(&self->lookup);
+    self->lookup = g_cancellable_new();
+    start_source(self, &self->lookup_timer, LOOKUP_SECONDS * 1000, lookup_timed_out);
+    *lookup = (Lookup){self, g_object_ref(self->lookup)};
+    return lookup;
 }
 
 static void lookup_free(Lookup *lookup)
 {
     g_object_unref(lookup->cancellable);
     g_free(lookup);
+}
+
+static void found_beside(GObject *source, GAsyncResult *result, gpointer data)
+{
+    Lookup *lookup = data;
+    TunnelDialer *self = lookup->dialer;
+    gboolean is_over = g_cancellable_is_cancelled(lookup->cancellable);
+    g_autoptr(GError) error = NULL;
+    GList *found = g_resolver_lookup_by_name_finish(G_RESOLVER(source), result, &error);
+
+    lookup_free(lookup);
+    for (GList *l = found; l && !is_over; l = l->next) {
+        self->resolved = TRUE;
+        add_address(self, g_inet_socket_address_new(l->data, self->port));
+    }
+    g_resolver_free_addresses(found);
+    if (!is_over)
+        end_lookup(self, error);
+}
+
+/* FALSE: there is no need to. */
+static gboolean look_up_beside(TunnelDialer *self)
+{
+    GResolver *resolver = self->tunnel->beside;
+    Lookup *lookup;
+
+    if (!resolver || !self->host || (self->resolved && self->round == 0))
+        return FALSE;
+    self->asks_beside = TRUE;
+    lookup = begin_lookup(self);
+    g_resolver_lookup_by_name_async(resolver, self->host, self->lookup, found_beside, lookup);
+    return TRUE;
+}
+
+/* The look-up of the endpoint in hand is over, with or without addresses. */
+static void end_lookup(TunnelDialer *self, const GError *error)
+{
+    const char *name = self->endpoints[self->endpoint];
+    gboolean more = self->endpoints[self->endpoint + 1] || self->found_any;
+    g_autoptr(GError) first = NULL;
+
+    clear_source(&self->lookup_timer);
+    if (!self->asks_beside && look_up_beside(self)) {
+        self->lookup_error = error ? g_error_copy(error) : NULL;
+        return;
+    }
+    first = g_steal_pointer(&self->lookup_error);
+    g_clear_object(&self->lookup);
+    if (!self->timer) {
+        self->raced = 0;
+        self->try_until = 0;
+        /* The announcement may stop us: the timer first. */
+        start_source(self, &self->timer, more ? 0 : RESOLVE_RETRY_MS, timer_fired);
+    }
+    if (!self->resolved)
+        tunnel_announce_attempt(self->tunnel, &self->public_key, name, NULL, first ? first : error);
 }
 
 static void address_found(GObject *source, GAsyncResult *result, gpointer data)
@@ -290,8 +355,18 @@ static void address_found(GObject *source, GAsyncResult *result, gpointer data)
         add_address(self, g_steal_pointer(&address));
     } else {
         lookup_free(lookup);
-        lookup_done(self, error);
+        end_lookup(self, error);
     }
+}
+
+/* An address needs no resolver. */
+static void note_host(TunnelDialer *self, GNetworkAddress *address)
+{
+    const char *host = g_network_address_get_hostname(address);
+
+    g_free(self->host);
+    self->host = g_hostname_is_ip_address(host) ? NULL : g_strdup(host);
+    self->port = g_network_address_get_port(address);
 }
 
 static void look_up(TunnelDialer *self)
@@ -302,16 +377,16 @@ static void look_up(TunnelDialer *self)
     Lookup *lookup;
 
     self->resolved = FALSE;
+    self->asks_beside = FALSE;
+    g_clear_pointer(&self->host, g_free);
     connectable = g_network_address_parse(self->endpoints[self->endpoint], 0, &error);
     if (!connectable) {
-        lookup_done(self, error);
+        end_lookup(self, error);
         return;
     }
-    self->lookup = g_cancellable_new();
-    start_source(self, &self->lookup_timer, LOOKUP_SECONDS * 1000, lookup_timed_out);
-    lookup = g_new(Lookup, 1);
-    *lookup = (Lookup){self, g_object_ref(self->lookup)};
+    note_host(self, G_NETWORK_ADDRESS(connectable));
     enumerator = g_socket_connectable_enumerate(connectable);
+    lookup = begin_lookup(self);
     g_socket_address_enumerator_next_async(enumerator, self->lookup, address_found, lookup);
 }
 
@@ -376,7 +451,9 @@ void tunnel_dialer_free(TunnelDialer *self)
     clear_source(&self->lookup_timer);
     clear_source(&self->race_timer);
     clear_source(&self->timer);
+    g_clear_error(&self->lookup_error);
     g_strfreev(self->endpoints);
     g_ptr_array_unref(self->addresses);
+    g_free(self->host);
     g_free(self);
 }

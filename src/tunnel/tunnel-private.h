@@ -245,6 +245,9 @@ TunnelUplink *tunnel_uplink_new(CulvertTunnel *tunnel, const WgKey *public_key);
 void tunnel_uplink_free(TunnelUplink *uplink);
 void tunnel_uplink_check(TunnelUplink *uplink); /* soon */
 
+/* tunnel_uplink_get_ifindex: see culvert_tunnel_get_uplink(). */
+guint tunnel_uplink_get_ifindex(const TunnelUplink *uplink);
+
 /* ---- Detours (tunnel-detours.c) ------------------------------------------------------------- */
 
 /* Which endpoints are to be reached past the machine's routes, which lead into the tunnel. */
@@ -386,6 +389,7 @@ struct _CulvertTunnel {
     TunnelUplink *uplink;  /* NULL: not watched */
     TunnelPath *path;      /* NULL: not watched */
     GHashTable *dialers;   /* public key in base64 -> TunnelDialer */
+    GResolver *beside;     /* NULL: the system's resolver is the only one */
     GHashTable *silent;    /* a set: public keys in base64 of peers of which "silent" was emitted */
     gint64 overload_until; /* under load at least until then */
     gint64 suspended;      /* time asleep since boot, when last looked at */

@@ -351,32 +351,59 @@ static guint32 hash_addresses(int family, int ifindex)
 
 /* Of the other family than the endpoint's it is the default route: the peer may have a name, and an
  * address of that family. */
-static guint32 hash_way(const WgEndpoint *to, int family, int tun_ifindex)
+static Route find_way(const TunnelUplink *self, const WgEndpoint *to, int family)
 {
-    Search search = {.family = family, .tun_ifindex = tun_ifindex};
-    guint32 hash;
+    CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
+    Search search = {.family = family, .tun_ifindex = tun ? culvert_tun_get_ifindex(tun) : -1};
 
     if (to->remote.any.sa_family == family)
         copy_destination(&search, to);
     search_routes(&search);
-    if (search.beside.ifindex == 0)
+    return search.beside;
+}
+
+static guint32 hash_way(const TunnelUplink *self, const WgEndpoint *to, int family)
+{
+    Route way = find_way(self, to, family);
+    guint32 hash;
+
+    if (way.ifindex == 0)
         return 0;
-    hash = mix(1, &search.beside.ifindex, sizeof search.beside.ifindex);
-    hash = mix(hash, search.beside.next_hop, sizeof search.beside.next_hop);
-    return hash + hash_addresses(family, search.beside.ifindex);
+    hash = mix(1, &way.ifindex, sizeof way.ifindex);
+    hash = mix(hash, way.next_hop, sizeof way.next_hop);
+    return hash + hash_addresses(family, way.ifindex);
+}
+
+static gboolean find_endpoint(const TunnelUplink *self, WgEndpoint *endpoint)
+{
+    WgPeer *peer = wg_device_find_peer(self->tunnel->device, &self->public_key);
+
+    if (peer)
+        wg_peer_get_endpoint(peer, endpoint);
+    return peer != NULL;
 }
 
 static guint32 take_fingerprint(TunnelUplink *self)
 {
-    WgPeer *peer = wg_device_find_peer(self->tunnel->device, &self->public_key);
-    CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
-    int tun_ifindex = tun ? culvert_tun_get_ifindex(tun) : -1;
     WgEndpoint endpoint;
 
-    if (!peer)
+    if (!find_endpoint(self, &endpoint))
         return 0;
-    wg_peer_get_endpoint(peer, &endpoint);
-    return hash_way(&endpoint, AF_INET, tun_ifindex) + hash_way(&endpoint, AF_INET6, tun_ifindex);
+    return hash_way(self, &endpoint, AF_INET) + hash_way(self, &endpoint, AF_INET6);
+}
+
+guint tunnel_uplink_get_ifindex(const TunnelUplink *self)
+{
+    WgEndpoint endpoint;
+    int ifindex, family;
+
+    if (!find_endpoint(self, &endpoint))
+        return 0;
+    family = endpoint.remote.any.sa_family == AF_INET6 ? AF_INET6 : AF_INET;
+    ifindex = find_way(self, &endpoint, family).ifindex;
+    if (ifindex == 0)
+        ifindex = find_way(self, &endpoint, family == AF_INET ? AF_INET6 : AF_INET).ifindex;
+    return (guint) ifindex;
 }
 
 static void destroy_source(GSource *source)

@@ -131,6 +131,126 @@ static void test_silent_dns(Fixture *f, gconstpointer unused)
                     "vpn.example.org:51820: No DNS server answered within 6 seconds");
 }
 
+/* ---- A second resolver ---------------------------------------------------------------------- */
+
+/* It knows one address of all names. */
+#define TYPE_KNOWING (knowing_get_type())
+G_DECLARE_FINAL_TYPE(Knowing, knowing, TEST, KNOWING, GResolver)
+
+struct _Knowing {
+    GResolver parent;
+    const char *address; /* NULL: none */
+    guint asked;
+    char *last_name;
+};
+
+G_DEFINE_FINAL_TYPE(Knowing, knowing, G_TYPE_RESOLVER)
+
+static void free_addresses(gpointer addresses)
+{
+    g_resolver_free_addresses(addresses);
+}
+
+static void knowing_lookup(GResolver *resolver, const char *name, GCancellable *cancellable,
+                           GAsyncReadyCallback callback, gpointer data)
+{
+    Knowing *self = TEST_KNOWING(resolver);
+    g_autoptr(GTask) task = g_task_new(self, cancellable, callback, data);
+
+    self->asked++;
+    g_free(self->last_name);
+    self->last_name = g_strdup(name);
+    if (self->address)
+        g_task_return_pointer(task,
+                              g_list_prepend(NULL, g_inet_address_new_from_string(self->address)),
+                              free_addresses);
+    else
+        g_task_return_new_error(task, G_RESOLVER_ERROR, G_RESOLVER_ERROR_NOT_FOUND, "unheard of");
+}
+
+static GList *knowing_finish(GResolver *resolver, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_pointer(G_TASK(result), error);
+}
+
+static void knowing_init(Knowing *self)
+{
+}
+
+static void knowing_finalize(GObject *object)
+{
+    g_free(TEST_KNOWING(object)->last_name);
+    G_OBJECT_CLASS(knowing_parent_class)->finalize(object);
+}
+
+static void knowing_class_init(KnowingClass *klass)
+{
+    G_OBJECT_CLASS(klass)->finalize = knowing_finalize;
+    G_RESOLVER_CLASS(klass)->lookup_by_name_async = knowing_lookup;
+    G_RESOLVER_CLASS(klass)->lookup_by_name_finish = knowing_finish;
+}
+
+static Knowing *use_second_resolver(End *end, const char *address)
+{
+    Knowing *resolver = g_object_new(TYPE_KNOWING, NULL);
+
+    resolver->address = address;
+    culvert_tunnel_set_resolver_beside(end->tunnel, G_RESOLVER(resolver));
+    return resolver;
+}
+
+/* The system's resolver does not know the name. */
+static void test_beside(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(Knowing) resolver = use_second_resolver(&f->a, "127.0.0.1");
+
+    dial(&f->a, &f->b, "nowhere.invalid");
+    wait_until(f->a.handshakes == 1);
+    g_assert_cmpuint(resolver->asked, ==, 1);
+    g_assert_cmpstr(resolver->last_name, ==, "nowhere.invalid");
+    g_assert_cmpuint(f->a.unresolved, ==, 0);
+    g_assert_cmpuint(f->a.attempts, ==, 1);
+}
+
+/* It knows one where nobody answers: the second is asked in the second round. */
+static void test_beside_after_silence(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(Knowing) resolver = use_second_resolver(&f->a, "127.0.0.1");
+
+    dial(&f->a, &f->b, "gone.example");
+    wait_until(f->a.attempts == 1);
+    g_assert_cmpuint(resolver->asked, ==, 0);
+    wait_until(f->a.handshakes == 1);
+    g_assert_cmpuint(resolver->asked, ==, 1);
+    g_assert_true(g_str_has_prefix(f->a.first_attempt, "[2001:db8::77]:"));
+    g_assert_true(g_str_has_prefix(f->a.last_endpoint, "127.0.0.1:"));
+}
+
+/* What is said of a name that nobody knows is what the system's resolver says. */
+static void test_beside_in_vain(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(Knowing) resolver = use_second_resolver(&f->a, NULL);
+
+    dial(&f->a, &f->b, "nowhere.invalid");
+    wait_until(f->a.unresolved == 2);
+    g_assert_cmpuint(resolver->asked, ==, 2);
+    g_assert_null(strstr(f->a.last_error, "unheard of"));
+}
+
+/* Not for a name that leads to the peer, nor for an address. */
+static void test_beside_needless(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(Knowing) resolver = use_second_resolver(&f->a, "127.0.0.1");
+    const char *const nobody[] = {"127.0.0.1:9", "127.0.0.2:9", NULL};
+
+    dial(&f->a, &f->b, "half.example");
+    wait_until(f->a.handshakes == 1);
+    culvert_tunnel_dial(f->a.tunnel, &f->b.public_key, nobody);
+    f->a.attempts = 0;
+    wait_until(f->a.attempts == 4);
+    g_assert_cmpuint(resolver->asked, ==, 0);
+}
+
 static void test_unsent(Fixture *f, gconstpointer unused)
 {
     const char *endpoints[] = {"192.0.2.1:51820", NULL};
@@ -287,6 +407,10 @@ int main(int argc, char **argv)
     ADD("dial/race", NULL, test_race);
     ADD("dial/race-of-one-peer", NULL, test_race_of_one_peer);
     ADD("dial/keeps-endpoint", NULL, test_keeps_endpoint);
+    ADD("dial/beside", NULL, test_beside);
+    ADD("dial/beside-after-silence", NULL, test_beside_after_silence);
+    ADD("dial/beside-in-vain", NULL, test_beside_in_vain);
+    ADD("dial/beside-needless", NULL, test_beside_needless);
     ADD("dial/unsent", NULL, test_unsent);
     ADD("dial/removed-peer", NULL, test_removed_peer);
     ADD("dial/wrong-preshared-key", NULL, test_wrong_psk);

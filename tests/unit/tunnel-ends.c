@@ -256,7 +256,8 @@ static void use_own_resolver(void)
     g_assert_cmpint(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
     replace_file("/etc/resolv.conf", "nameserver 127.0.0.1\n");
     replace_file("/etc/hosts", "2001:db8::77 half.example\n198.51.100.1 half.example\n"
-                               "2001:db8::1 whole.example\n198.51.100.1 whole.example\n");
+                               "2001:db8::1 whole.example\n198.51.100.1 whole.example\n"
+                               "2001:db8::77 gone.example\n");
 }
 
 void make_own_machine(void)

@@ -30,8 +30,8 @@ extern const WgPrefix net_b;
 
 /* make_own_machine: enters the namespaces, in which loopback is up and has 198.51.100.1 and
  * 2001:db8::1 besides. No name server is there unless a test makes one, and the names half.example
- * and whole.example have two addresses each, of which one and both are there. First of all in
- * main(); needs root. */
+ * and whole.example have two addresses each, of which one and both are there; gone.example has one
+ * where nobody is. First of all in main(); needs root. */
 void make_own_machine(void);
 
 /* For g_test_add(). */
