@@ -25,7 +25,7 @@ G_BEGIN_DECLS
 
 /* What the kill switch is to let out beside the tunnel. */
 typedef struct {
-    guint32 mark;      /* of the tunnel's datagrams */
+    guint32 mark;      /* of the tunnel's datagrams, and of queries for its gateway's name */
     gboolean names;    /* look-ups of names by the system, to find the gateway */
     gboolean local;    /* what goes to private and link-local addresses, and multicast ... */
     GPtrArray *beyond; /* ... but to none of these: they are behind the tunnel. (element-type

@@ -32,6 +32,7 @@ struct _CulvertConnection {
     char *uuid;
     char *ifname;                     /* NULL: the default */
     CulvertServiceFirewall *firewall; /* or NULL: none */
+    CulvertNames *names;              /* or NULL: nobody is asked beside the tunnel */
     gboolean end_wanted;
 
     CulvertTunnel *tunnel;
@@ -225,6 +226,10 @@ static void become_ready(CulvertConnection *self, const char *peer, GInetSocketA
     self->watch = culvert_watch_new(self->tunnel, self->profile, peer);
     culvert_watch_set_persistent(self->watch, self->persistent);
     g_signal_connect(self->watch, "gone", G_CALLBACK(on_gone), self);
+    if (self->names) {
+        culvert_names_follow(self->names, self->tunnel);
+        culvert_tunnel_set_resolver_beside(self->tunnel, G_RESOLVER(self->names));
+    }
     g_signal_emit(self, signals[SIGNAL_READY], 0);
 }
 
@@ -540,6 +545,11 @@ void culvert_connection_set_firewall(CulvertConnection *self, CulvertServiceFire
     self->firewall = firewall;
 }
 
+void culvert_connection_set_names(CulvertConnection *self, CulvertNames *names)
+{
+    g_set_object(&self->names, names);
+}
+
 CulvertTunnel *culvert_connection_get_tunnel(CulvertConnection *self)
 {
     return self->tunnel;
@@ -586,6 +596,7 @@ static void culvert_connection_finalize(GObject *object)
     culvert_profile_free(self->profile);
     culvert_attempts_free(self->attempts);
     g_clear_object(&self->gateway);
+    g_clear_object(&self->names);
     g_clear_error(&self->failure);
     g_free(self->gateway_peer);
     g_clear_object(&self->finding);

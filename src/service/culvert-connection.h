@@ -9,6 +9,7 @@
 
 #include "profile/culvert-profile.h"
 #include "service-firewall.h"
+#include "service-names.h"
 #include "tunnel/culvert-tunnel.h"
 
 G_BEGIN_DECLS
@@ -40,6 +41,10 @@ CulvertConnection *culvert_connection_new(CulvertProfile *profile, const char *i
 /* culvert_connection_set_firewall: the firewall to begin with, before the start. Takes `firewall`
  * (transfer full). */
 void culvert_connection_set_firewall(CulvertConnection *self, CulvertServiceFirewall *firewall);
+
+/* culvert_connection_set_names: whom to ask for the gateway's name beside the tunnel, before the
+ * start; without, only the system's resolver is asked. */
+void culvert_connection_set_names(CulvertConnection *self, CulvertNames *names);
 
 /* culvert_connection_start: opens the sockets and begins to look for the gateway. Does not block,
  * and creates no device. Errors, in NM_VPN_PLUGIN_ERROR, say which setting is at fault. */

@@ -16,6 +16,7 @@
 #include "culvert-connection.h"
 #include "log/culvert-log.h"
 #include "service-config.h"
+#include "service-names.h"
 #include "service-reason.h"
 #include "service-overwrite.h"
 #include "service-status.h"
@@ -191,6 +192,10 @@ static gboolean start(CulvertService *self, NMConnection *connection, GError **e
     GError *cause = NULL;
     g_autoptr(CulvertProfile) profile = read_profile(connection, TRUE, &cause);
     CulvertServiceFirewall *firewall;
+    g_autofree char *advice = NULL;
+    g_autoptr(GDBusConnection) bus =
+        nm_vpn_service_plugin_get_connection(NM_VPN_SERVICE_PLUGIN(self));
+    g_autoptr(CulvertNames) names = culvert_names_new(bus);
     NMSettingVpn *setting;
 
     stop(self);
@@ -198,15 +203,15 @@ static gboolean start(CulvertService *self, NMConnection *connection, GError **e
     if (!profile || !culvert_service_config_check(profile, connection, &cause))
         return refuse(connection, cause, error);
     setting = nm_connection_get_setting_vpn(connection);
+    advice = culvert_service_config_advise_dns(profile, connection);
     firewall = culvert_service_firewall_new(profile, connection);
     self->connection = culvert_connection_new(
         g_steal_pointer(&profile), get_id(connection), nm_connection_get_uuid(connection),
         nm_connection_get_interface_name(connection), nm_setting_vpn_get_timeout(setting),
         nm_setting_vpn_get_persistent(setting));
     culvert_connection_set_firewall(self->connection, firewall);
-    self->reason =
-        culvert_reason_watch(nm_vpn_service_plugin_get_connection(NM_VPN_SERVICE_PLUGIN(self)),
-                             nm_connection_get_uuid(connection));
+    culvert_connection_set_names(self->connection, names);
+    self->reason = culvert_reason_watch(bus, nm_connection_get_uuid(connection));
     g_signal_connect(self->connection, "ready", G_CALLBACK(on_ready), self);
     g_signal_connect(self->connection, "config-changed", G_CALLBACK(on_config_changed), self);
     g_signal_connect(self->connection, "failed", G_CALLBACK(on_failed), self);
@@ -214,6 +219,8 @@ static gboolean start(CulvertService *self, NMConnection *connection, GError **e
         stop(self);
         return refuse(connection, cause, error);
     }
+    if (advice)
+        g_message("%s", advice);
     culvert_status_follow(self->status, culvert_connection_get_tunnel(self->connection),
                           get_id(connection), nm_connection_get_uuid(connection));
     return TRUE;

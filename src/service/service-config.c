@@ -400,3 +400,43 @@ GPtrArray *culvert_service_config_warnings(const CulvertProfile *profile)
     warn_about_family(profile, AF_INET6, warnings);
     return warnings;
 }
+
+/* Whether servers of that family are asked besides others. A user's own are in the connection. */
+static gboolean has_shared_servers(const CulvertProfile *profile, int family,
+                                   NMSettingIPConfig *setting)
+{
+    g_autoptr(GPtrArray) dns = list_dns(profile, family);
+
+    if (!culvert_service_config_has_family(profile, family))
+        return FALSE;
+    if (!setting)
+        return dns->len > 0;
+    return (dns->len > 0 || nm_setting_ip_config_get_num_dns(setting) > 0) &&
+           nm_setting_ip_config_get_dns_priority(setting) >= 0;
+}
+
+static gboolean is_default_route(const CulvertProfile *profile, int family,
+                                 NMSettingIPConfig *setting)
+{
+    return culvert_service_config_has_family(profile, family) &&
+           culvert_profile_has_default_route(profile, family) &&
+           !(setting && nm_setting_ip_config_get_never_default(setting));
+}
+
+char *culvert_service_config_advise_dns(const CulvertProfile *profile, NMConnection *connection)
+{
+    NMSettingIPConfig *ip4 = nm_connection_get_setting_ip4_config(connection);
+    NMSettingIPConfig *ip6 = nm_connection_get_setting_ip6_config(connection);
+    gboolean shared4 = has_shared_servers(profile, AF_INET, ip4);
+    gboolean shared6 = has_shared_servers(profile, AF_INET6, ip6);
+
+    if (!is_default_route(profile, AF_INET, ip4) && !is_default_route(profile, AF_INET6, ip6))
+        return NULL;
+    if (!shared4 && !shared6)
+        return NULL;
+    return g_strdup_printf("Names may also be asked of other networks' name servers, in the clear. "
+                           "To have the tunnel's asked alone, set%s%s%s in the profile",
+                           shared4 ? " ipv4.dns-priority=-50" : "",
+                           shared4 && shared6 ? " and" : "",
+                           shared6 ? " ipv6.dns-priority=-50" : "");
+}

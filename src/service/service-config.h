@@ -69,4 +69,10 @@ char *culvert_service_config_describe(const CulvertProfile *profile, int family,
  * each. (transfer full) (element-type utf8) */
 GPtrArray *culvert_service_config_warnings(const CulvertProfile *profile);
 
+/* culvert_service_config_advise_dns: of a full tunnel with name servers, what to set so that no
+ * others are asked; NULL if that is so, or does not apply. A VPN service cannot set it: there is no
+ * key for a priority in the dictionaries, and NetworkManager gives every VPN 50 unless its profile,
+ * `connection`, says otherwise (NM_DNS_PRIORITY_DEFAULT_VPN). (transfer full) */
+char *culvert_service_config_advise_dns(const CulvertProfile *profile, NMConnection *connection);
+
 G_END_DECLS

@@ -33,7 +33,8 @@ guint32 culvert_service_firewall_mark(const CulvertServiceFirewall *self);
 gboolean culvert_service_firewall_begin(CulvertServiceFirewall *self, GError **error);
 
 /* culvert_service_firewall_ready: there is a session, and a device with the index `ifindex`, which
- * has no address yet: protects the addresses, and ends the look-ups of names past the kill switch.
+ * has no address yet: protects the addresses, and ends the system's look-ups of names past the kill
+ * switch: what is asked from then on has the mark.
  * Fails as before. */
 gboolean culvert_service_firewall_ready(CulvertServiceFirewall *self, guint ifindex,
                                         GError **error);

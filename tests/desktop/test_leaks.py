@@ -427,6 +427,18 @@ def test_full_tunnel_asks_the_tunnels_servers_alone(network, how, domain):
     assert "gateway.example" in asked
 
 
+def test_full_tunnel_that_shares_names_says_so(network):
+    """As import does not make it, but an editor may."""
+    network.add(network.conf(network.office, allowed_ips=DEFAULT, DNS="10.8.0.1"))
+    network.up()
+    assert "dns-priority" not in network.journal()
+    network.down()
+    network.desktop.nmcli("connection", "modify", "office", "ipv4.dns-priority", "0",
+                          "ipv6.dns-priority", "0")
+    network.up()
+    assert "To have the tunnel's asked alone, set ipv4.dns-priority=-50 in" in network.journal()
+
+
 def test_split_tunnel_asks_for_its_domains_alone(network):
     network.add(network.conf(network.office, DNS="10.8.0.1, ~office.example"))
     with resolving(network, "dnsmasq"):

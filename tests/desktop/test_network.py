@@ -13,6 +13,7 @@ import pytest
 from conftest import INSIDE, UPLINKS
 from lab import wait_for
 from lab.clock import Clock
+from lab.leaks import outgoing
 
 DEFAULT = "0.0.0.0/0, ::/0"
 
@@ -202,24 +203,63 @@ def move(gateway, old, new):
     gateway.start()
 
 
+@contextlib.contextmanager
+def moving_gateway(network):
+    """The office's gateway has the name “gateway.example”. Yields a function that moves it to another
+    address, and the name with it."""
+    old, new = network.endpoint(network.office), "198.51.2.9"
+
+    def go():
+        move(network.office, old, new)
+        network.router.name_hosts({new: "gateway.example"})
+        return new
+    network.router.name_hosts({old: "gateway.example"})
+    try:
+        yield go
+    finally:
+        move(network.office, new, old)
+        network.router.name_hosts({old: "gateway.example",
+                                   network.endpoint(network.office, 6): "gateway.example"})
+
+
+# 15 seconds until WireGuard asks why there is no answer, three initiations, and as long as the
+# system's resolver is given.
+FOUND_WITHIN = 45
+
+
 def test_gateway_behind_another_address(network):
     """The name stays, and is looked up again; nothing else tells the desktop."""
-    old, new = network.endpoint(network.office), "198.51.2.9"
-    router = network.router
-    try:
-        router.name_hosts({old: "gateway.example"})
+    with moving_gateway(network) as go:
         persistent(network, endpoint="gateway.example:51820")
         with pings(network, INSIDE[4]) as count:
-            move(network.office, old, new)
-            router.name_hosts({new: "gateway.example"})
-            # 15 seconds until WireGuard asks why there is no answer, three initiations.
-            lost = comes_back(network, count, 45)
+            new = go()
+            lost = comes_back(network, count, FOUND_WITHIN)
             print("lost", lost)
             assert network.desktop.active() == ["office"]
             # NetworkManager has been told.
             assert " dev wan0 " in network.route(new)
             assert " dev culvert0 " in network.route(INSIDE[4])
-    finally:
-        move(network.office, new, old)
-        router.name_hosts({old: "gateway.example",
-                           network.endpoint(network.office, 6): "gateway.example"})
+            assert "Asking beside the tunnel" not in network.journal()
+
+
+@pytest.mark.parametrize("kill_switch", ["no", "yes"])
+def test_gateway_behind_another_address_and_names_behind_the_tunnel(network, kill_switch):
+    """Nobody who could be asked as usual knows where it is: the uplink's server is asked for that,
+    and nothing else leaves beside the tunnel."""
+    with moving_gateway(network) as go:
+        persistent(network, endpoint="gateway.example:51820", DNS="10.8.0.1")
+        if kill_switch == "yes":
+            network.down()
+            network.desktop.nmcli("connection", "modify", "office", "+vpn.data",
+                                  "kill-switch=yes")
+            network.up()
+        with pings(network, INSIDE[4]) as count, outgoing(network.desktop, network.router, "wan0") as record:
+            new = go()
+            print("lost", comes_back(network, count, FOUND_WITHIN))
+            is_in_place(network)
+            assert " dev wan0 " in network.route(new)
+            clear = [line for _when, line in record.clear()]
+        assert clear
+        query = re.compile(r"IP6? (192\.0\.2\.2|2001:db8:1::2)\.\d+ > (192\.0\.2\.1|2001:db8:1::1)"
+                           r"\.53: \d+\+ A(AAA)?\? gateway\.example\. ")
+        assert [line for line in clear if not query.match(line)] == []

@@ -395,6 +395,66 @@ static void test_describe(void)
     g_assert_cmpuint(warnings->len, ==, 0);
 }
 
+/* The profile's settings for a family, of which NULL are not there. */
+static NMConnection *make_ip_connection(NMSettingIPConfig *ip4, NMSettingIPConfig *ip6)
+{
+    NMConnection *connection = nm_simple_connection_new();
+
+    if (ip4)
+        nm_connection_add_setting(connection, NM_SETTING(ip4));
+    if (ip6)
+        nm_connection_add_setting(connection, NM_SETTING(ip6));
+    return connection;
+}
+
+static NMSettingIPConfig *with(NMSetting *setting, const char *property, int value)
+{
+    g_object_set(setting, property, value, NULL);
+    return NM_SETTING_IP_CONFIG(setting);
+}
+
+static void assert_advice(const CulvertProfile *profile, NMConnection *connection,
+                          const char *expected)
+{
+    g_autofree char *advice = culvert_service_config_advise_dns(profile, connection);
+
+    g_object_unref(connection);
+    g_assert_true((advice != NULL) == (expected != NULL));
+    if (expected)
+        g_assert_nonnull(strstr(advice, expected));
+}
+
+static void test_advise_dns(void)
+{
+    g_autoptr(CulvertProfile) full =
+        make_profile("10.0.0.2/24 fd00::2/64", "0.0.0.0/0 ::/0", "10.0.0.1 fd00::1", "");
+    g_autoptr(CulvertProfile) full4 = make_profile("10.0.0.2/24", "0.0.0.0/0", "10.0.0.1", "");
+    g_autoptr(CulvertProfile) split = make_profile("10.0.0.2/24", "10.0.0.0/8", "10.0.0.1", "");
+    g_autoptr(CulvertProfile) without = make_profile("10.0.0.2/24", "0.0.0.0/0", "", "");
+    NMSettingIPConfig *own;
+
+    assert_advice(full, make_ip_connection(NULL, NULL),
+                  "set ipv4.dns-priority=-50 and ipv6.dns-priority=-50 in");
+    assert_advice(full4, make_ip_connection(NULL, NULL), "set ipv4.dns-priority=-50 in");
+    assert_advice(full4,
+                  make_ip_connection(with(nm_setting_ip4_config_new(), "dns-priority", 10), NULL),
+                  "set ipv4.dns-priority=-50 in");
+    assert_advice(full4,
+                  make_ip_connection(with(nm_setting_ip4_config_new(), "dns-priority", -1), NULL),
+                  NULL);
+    assert_advice(full,
+                  make_ip_connection(with(nm_setting_ip4_config_new(), "dns-priority", -50), NULL),
+                  "set ipv6.dns-priority=-50 in");
+    assert_advice(
+        full4, make_ip_connection(with(nm_setting_ip4_config_new(), "never-default", TRUE), NULL),
+        NULL);
+    assert_advice(split, make_ip_connection(NULL, NULL), NULL);
+    assert_advice(without, make_ip_connection(NULL, NULL), NULL);
+    own = NM_SETTING_IP_CONFIG(nm_setting_ip4_config_new());
+    nm_setting_ip_config_add_dns(own, "10.0.0.1");
+    assert_advice(without, make_ip_connection(own, NULL), "set ipv4.dns-priority=-50 in");
+}
+
 /* ---- Ethernet ------------------------------------------------------------------------------- */
 
 static CulvertProfile *make_ethernet(const char *addresses, const char *allowed_ips,
@@ -553,5 +613,6 @@ int main(int argc, char **argv)
     g_test_add_func("/service-config/ethernet/vtep", test_vtep);
     g_test_add_func("/service-config/port-with-addresses", test_port_with_addresses);
     g_test_add_func("/service-config/port-in-the-wrong-place", test_port_in_the_wrong_place);
+    g_test_add_func("/service-config/advise-dns", test_advise_dns);
     return g_test_run();
 }
