@@ -19,6 +19,9 @@ import pytest
 from lab import Conf, Desktop, Gateway, Host, KeyPair, Lab, stage, wait_for
 from lab.needs import skip_without_root
 
+# The router's name server, at an address that is not of the desktop's own network.
+NAMES = "198.51.100.53"
+
 # What is reached through the office's tunnel only: hosts of "the internet" behind it.
 INSIDE = {4: "203.0.113.1", 6: "2001:db8:ffff::1"}
 
@@ -169,8 +172,9 @@ def started(stage_folder, tmp_path_factory):
             office.run("ip", "address", "add", address, "dev", "lo")
         office.serve_names({INSIDE[4]: "intranet.office.example"}, office.address(4),
                            office.address(6))
+        router.run("ip", "address", "add", NAMES, "dev", "lo")
         router.serve_names({"198.51.2.2": "gateway.example", "2001:db8:2::2": "gateway.example"},
-                           "192.0.2.1", "2001:db8:1::1")
+                           "192.0.2.1", "2001:db8:1::1", NAMES)
         desktop.start()
         yield Network(lab, desktop, router, office, branch, str(folder))
 
