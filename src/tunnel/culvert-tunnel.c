@@ -117,13 +117,20 @@ static void feed_handshakes(CulvertTunnel *self, gint64 now)
 static void session_established(CulvertTunnel *self, const WgOutput *output)
 {
     char peer[WG_KEY_BASE64_SIZE];
+    gboolean narrow;
 
     wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
     g_hash_table_remove(self->dialers, peer);
     g_hash_table_remove(self->silent, peer);
     tunnel_announce_handshake(self, output);
-    if (self->path && !self->stopped)
+    if (self->stopped)
+        return;
+    narrow = tunnel_narrow_session(self->narrow, wg_peer_get_public_key(output->peer),
+                                   &output->endpoint);
+    if (self->path)
         tunnel_path_probe(self->path);
+    if (narrow && self->path && !self->stopped)
+        tunnel_path_tell(self->path);
 }
 
 static void tell_silent(CulvertTunnel *self, const char *peer)
@@ -231,6 +238,7 @@ static void send_initiation(CulvertTunnel *self, WgPeer *peer, const WgOutput *o
 
     int errsv;
 
+    tunnel_narrow_asked(self->narrow, &public_key);
     count_unanswered(self, peer);
     if (self->stopped || !wg_device_find_peer(self->device, &public_key) ||
         race_initiation(self, output))
@@ -269,6 +277,8 @@ static void drain_output(CulvertTunnel *self)
             break;
         case WG_OUTPUT_MOVED:
             tunnel_detours_update(self->detours, self);
+            tunnel_narrow_moved(self->narrow, wg_peer_get_public_key(output.peer),
+                                &output.endpoint);
             tunnel_announce_moved(self, &output);
             break;
         case WG_OUTPUT_SILENT:
@@ -333,8 +343,7 @@ static gboolean run(gpointer data)
     notice_suspend(self);
     if (self->stopped)
         return G_SOURCE_CONTINUE;
-    if (self->path && atomic_exchange(&self->black_hole, false))
-        tunnel_path_suspect(self->path);
+    tunnel_narrow_run(self->narrow, now);
     follow_mtu(self);
     feed_handshakes(self, now);
     set_timer(self, wg_device_run(self->device, now, g_get_real_time()));
@@ -370,6 +379,7 @@ static void culvert_tunnel_init(CulvertTunnel *self)
     culvert_tunnel_set_data_path(self, tunnel_defaults.offload, tunnel_defaults.workers);
     self->device = wg_device_new(wake_from_core, self);
     self->suspended = tunnel_suspended();
+    self->narrow = tunnel_narrow_new(self);
     self->dialers =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) tunnel_dialer_free);
     self->silent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -402,6 +412,7 @@ void culvert_tunnel_stop(CulvertTunnel *self)
     g_clear_pointer(&self->uplink, tunnel_uplink_free);
     g_clear_pointer(&self->path, tunnel_path_free);
     culvert_tunnel_hang_up(self);
+    tunnel_narrow_forget(self->narrow);
     tun = atomic_exchange(&self->tun, NULL);
     culvert_tun_free(tun);
     wg_device_set_private_key(self->device, NULL);
@@ -418,6 +429,7 @@ static void culvert_tunnel_finalize(GObject *object)
     g_clear_pointer(&self->detours, tunnel_detours_free);
     tunnel_ethernet_free(self->ethernet);
     g_hash_table_unref(self->silent);
+    tunnel_narrow_free(self->narrow);
     g_queue_clear_full(&self->handshakes, g_free);
     pthread_mutex_destroy(&self->handshakes_lock);
     g_source_unref(self->run_source);
@@ -690,7 +702,6 @@ void culvert_tunnel_watch_path(CulvertTunnel *self, const WgKey *public_key)
 
     g_clear_pointer(&self->path, tunnel_path_free);
     self->path = tunnel_path_new(self, public_key);
-    atomic_store(&self->watches_path, true);
     /* What is asked of it now is answered from the main loop. */
     culvert_tunnel_check_network(self);
 }

@@ -56,6 +56,26 @@ static const guint8 *find_tcp(const guint8 *packet, gsize len, guint32 *flow)
     return packet + header;
 }
 
+/* Where a flow is remembered. If it is not yet, a flow that goes on makes room before one that does
+ * not; which of several, its number says. */
+static TunnelBlackholeFlow *find_flow(TunnelBlackhole *self, guint32 flow)
+{
+    TunnelBlackholeFlow *set = self->flows[flow % TUNNEL_BLACKHOLE_SETS];
+    guint way = flow / TUNNEL_BLACKHOLE_SETS;
+
+    for (guint i = 0; i < TUNNEL_BLACKHOLE_WAYS; i++) {
+        if (set[i].flow == flow)
+            return &set[i];
+    }
+    for (guint i = 0; i < TUNNEL_BLACKHOLE_WAYS; i++) {
+        TunnelBlackholeFlow *candidate = &set[(way + i) % TUNNEL_BLACKHOLE_WAYS];
+
+        if (candidate->repeats == 0)
+            return candidate;
+    }
+    return &set[way % TUNNEL_BLACKHOLE_WAYS];
+}
+
 gboolean tunnel_blackhole_note(TunnelBlackhole *self, const guint8 *packet, gsize len)
 {
     TunnelBlackholeFlow *known;
@@ -69,13 +89,10 @@ gboolean tunnel_blackhole_note(TunnelBlackhole *self, const guint8 *packet, gsiz
         return FALSE;
     flow = hash(flow, tcp, TCP_PORTS_SIZE);
     memcpy(&sequence, tcp + TCP_SEQUENCE, sizeof sequence);
-    known = &self->flows[flow % TUNNEL_BLACKHOLE_FLOWS];
+    known = find_flow(self, flow);
     if (known->flow != flow || known->sequence != sequence) {
         *known = (TunnelBlackholeFlow){flow, sequence, 0};
         return FALSE;
     }
-    if (++known->repeats < REPEATS)
-        return FALSE;
-    known->repeats = 0;
-    return TRUE;
+    return ++known->repeats >= REPEATS;
 }

@@ -10,8 +10,7 @@
  * not have.
  *
  * Where such messages are filtered, IPv4 is fragmented on the way, and IPv6 is a black hole for
- * what is too large: see tunnel-blackhole.c. Then datagrams over IPv6 are cut, here, to what every
- * IPv6 path carries, until the way is another one.
+ * what is too large: see tunnel-narrow.c.
  */
 #include "config.h"
 
@@ -32,10 +31,6 @@
 /* Between two probes at least: sessions are renewed every two minutes, but may come in flocks. */
 #define REST G_USEC_PER_SEC
 
-/* How long a black hole is believed in without being asked about: as long as the kernel believes a
- * router (net.ipv6.route.mtu_expires). */
-#define LIMIT_SECONDS 600
-
 struct _TunnelPath {
     CulvertTunnel *tunnel;
     WgKey public_key;
@@ -43,8 +38,7 @@ struct _TunnelPath {
     GSocket *socket;     /* NULL: none yet */
     GSource *error_source;
     gint64 rest_until;
-    guint mtu;       /* as told last; 0: never */
-    gboolean narrow; /* the path is a black hole */
+    guint mtu; /* as told last; 0: never */
 };
 
 static gboolean is_v6(const WgEndpoint *endpoint)
@@ -99,12 +93,19 @@ guint tunnel_path_find_mtu(CulvertTunnel *tunnel, const WgEndpoint *to)
 
 /* ---- Probing -------------------------------------------------------------------------------- */
 
-/* Nothing may touch `self` afterwards: whoever hears of it may stop us. */
-static void tell(TunnelPath *self)
+static gboolean is_narrow(const TunnelPath *self)
 {
-    guint mtu = read_mtu(g_socket_get_fd(self->socket), is_v6(&self->endpoint));
+    return tunnel_narrow_is(self->tunnel->narrow, &self->public_key, &self->endpoint);
+}
 
-    if (self->narrow)
+/* Nothing may touch `self` afterwards: whoever hears of it may stop us. */
+void tunnel_path_tell(TunnelPath *self)
+{
+    guint mtu = 0;
+
+    if (self->socket)
+        mtu = read_mtu(g_socket_get_fd(self->socket), is_v6(&self->endpoint));
+    if (mtu > 0 && is_narrow(self))
         mtu = TUNNEL_IPV6_MTU_LEAST;
     if (mtu == 0 || mtu == self->mtu)
         return;
@@ -121,7 +122,7 @@ static gboolean on_error(int fd, GIOCondition condition, gpointer data)
         continue;
     while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) >= 0)
         continue;
-    tell(data);
+    tunnel_path_tell(data);
     return G_SOURCE_CONTINUE;
 }
 
@@ -172,17 +173,6 @@ static void send_probe(TunnelPath *self)
     g_socket_send(self->socket, (const char *) data, len, NULL, NULL);
 }
 
-/* Said anew with each session, that is every two minutes, it holds. A socket option for that
- * (IPV6_MTU) exists, and does nothing for what the first link would carry. */
-static void limit(TunnelPath *self)
-{
-    CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
-    int ifindex = tun ? culvert_tun_get_ifindex(tun) : -1;
-
-    if (!tunnel_uplink_limit(&self->endpoint, ifindex, TUNNEL_IPV6_MTU_LEAST, LIMIT_SECONDS))
-        g_warning("Cannot make the route to the gateway narrower: large packets will get lost");
-}
-
 void tunnel_path_probe(TunnelPath *self)
 {
     CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
@@ -200,39 +190,13 @@ void tunnel_path_probe(TunnelPath *self)
     if (self->socket && wg_endpoint_equal(&endpoint, &self->endpoint) && now < self->rest_until)
         return;
     self->rest_until = now + REST;
-    if (self->narrow && !wg_endpoint_equal(&endpoint, &self->endpoint))
-        tunnel_path_forget(self);
     /* Always a new one: one that is connected keeps its local address. */
     connect_socket(self, &endpoint);
     if (!self->socket)
         return;
-    if (self->narrow)
-        limit(self);
-    else
+    if (!is_narrow(self))
         send_probe(self);
-    tell(self);
-}
-
-/* ---- A black hole --------------------------------------------------------------------------- */
-
-void tunnel_path_suspect(TunnelPath *self)
-{
-    if (self->narrow || !self->socket || !is_v6(&self->endpoint))
-        return;
-    g_message("The path to the gateway swallows large datagrams: sending none over %u bytes, "
-              "until the network is another one",
-              TUNNEL_IPV6_MTU_LEAST);
-    self->narrow = TRUE;
-    limit(self);
-    tell(self);
-}
-
-void tunnel_path_forget(TunnelPath *self)
-{
-    if (!self->narrow)
-        return;
-    self->narrow = FALSE;
-    tunnel_uplink_unlimit(&self->endpoint);
+    tunnel_path_tell(self);
 }
 
 /* ---- Life ----------------------------------------------------------------------------------- */
@@ -248,7 +212,6 @@ TunnelPath *tunnel_path_new(CulvertTunnel *tunnel, const WgKey *public_key)
 
 void tunnel_path_free(TunnelPath *self)
 {
-    tunnel_path_forget(self);
     close_socket(self);
     g_free(self);
 }

@@ -232,7 +232,8 @@ void tunnel_dialer_race(TunnelDialer *dialer, const WgOutput *initiation);
 int tunnel_uplink_find(const WgEndpoint *to, int tun_ifindex);
 
 /* tunnel_uplink_limit: has the kernel cut what is sent to that IPv6 address, beside the tunnel, to
- * `mtu` bytes: a route, which goes by itself after `seconds`. FALSE: it cannot.
+ * `mtu` bytes: a route, which goes by itself after `seconds`. FALSE: it cannot, or what is not the
+ * tunnel's own and goes there is to go into the tunnel, which the route would prevent.
  * tunnel_uplink_unlimit: takes it away. */
 gboolean tunnel_uplink_limit(const WgEndpoint *to, int tun_ifindex, guint mtu, guint seconds);
 void tunnel_uplink_unlimit(const WgEndpoint *to);
@@ -276,19 +277,49 @@ void tunnel_path_free(TunnelPath *path);
 /* tunnel_path_probe: there is a new session, or another way. */
 void tunnel_path_probe(TunnelPath *path);
 
-/* tunnel_path_suspect: large datagrams get lost there. tunnel_path_forget: maybe no more. */
-void tunnel_path_suspect(TunnelPath *path);
-void tunnel_path_forget(TunnelPath *path);
+/* tunnel_path_tell: announces the MTU now, if it is another one: the path has become narrow. */
+void tunnel_path_tell(TunnelPath *path);
 
 /* tunnel_path_find_mtu: as far as it is known now, bytes of an IP packet; 0: it is not. */
 guint tunnel_path_find_mtu(CulvertTunnel *tunnel, const WgEndpoint *to);
+
+/* ---- Narrow paths of which nobody tells (tunnel-narrow.c) ----------------------------------- */
+
+typedef struct _TunnelNarrow TunnelNarrow;
+
+TunnelNarrow *tunnel_narrow_new(CulvertTunnel *tunnel);
+void tunnel_narrow_free(TunnelNarrow *narrow); /* takes its routes away */
+
+/* tunnel_narrow_suspect: segments to that peer are sent in vain. Any thread. */
+void tunnel_narrow_suspect(TunnelNarrow *narrow, const WgKey *peer);
+
+/* tunnel_narrow_run: asks suspects whether they are there. The functions below, too, are for the
+ * control thread. */
+void tunnel_narrow_run(TunnelNarrow *narrow, gint64 now);
+
+/* tunnel_narrow_asked: an initiation leaves for that peer, whyever. */
+void tunnel_narrow_asked(TunnelNarrow *narrow, const WgKey *peer);
+
+/* tunnel_narrow_session: there is a new session with the peer at `endpoint`. TRUE: so the path to
+ * it is known to be narrow now. */
+gboolean tunnel_narrow_session(TunnelNarrow *narrow, const WgKey *peer, const WgEndpoint *endpoint);
+
+/* tunnel_narrow_is: what is sent there is cut to TUNNEL_IPV6_MTU_LEAST. */
+gboolean tunnel_narrow_is(TunnelNarrow *narrow, const WgKey *peer, const WgEndpoint *endpoint);
+
+/* tunnel_narrow_moved: the peer is at `endpoint`. tunnel_narrow_forget: all paths are other ones.
+ */
+void tunnel_narrow_moved(TunnelNarrow *narrow, const WgKey *peer, const WgEndpoint *endpoint);
+void tunnel_narrow_forget(TunnelNarrow *narrow);
 
 /* ---- Segments sent in vain (tunnel-blackhole.c) --------------------------------------------- */
 
 /* An inner packet that passes in any case: its datagram has 80 bytes more over IPv6. */
 #define TUNNEL_BLACKHOLE_PASSES (TUNNEL_IPV6_MTU_LEAST - 40 - 8 - WG_DATA_OVERHEAD)
 
-#define TUNNEL_BLACKHOLE_FLOWS 64
+/* For ten thousand peers that each receive something at the same time; a set fits a cache line. */
+#define TUNNEL_BLACKHOLE_SETS 4096
+#define TUNNEL_BLACKHOLE_WAYS 4
 
 typedef struct {
     guint32 flow;
@@ -298,11 +329,11 @@ typedef struct {
 
 /* All zero at first. */
 typedef struct {
-    TunnelBlackholeFlow flows[TUNNEL_BLACKHOLE_FLOWS];
+    TunnelBlackholeFlow flows[TUNNEL_BLACKHOLE_SETS][TUNNEL_BLACKHOLE_WAYS];
 } TunnelBlackhole;
 
 /* tunnel_blackhole_note: an inner packet of `len` bytes is about to be sent. TRUE: it is a segment
- * that has been sent too often. */
+ * that has been sent too often, each time from then on. */
 gboolean tunnel_blackhole_note(TunnelBlackhole *self, const guint8 *packet, gsize len);
 
 /* ---- Routes (tunnel-routes.c) --------------------------------------------------------------- */
@@ -369,7 +400,7 @@ void tunnel_announce_attempt(CulvertTunnel *self, const WgKey *public_key, const
 void tunnel_announce_unsent(CulvertTunnel *self, const WgKey *public_key, const WgEndpoint *to,
                             int errsv);
 
-/* tunnel_announce_network_changed: forgets what is known of the path besides. */
+/* tunnel_announce_network_changed: forgets what is known of paths besides. */
 void tunnel_announce_network_changed(CulvertTunnel *self);
 
 /* ---- The object ----------------------------------------------------------------------------- */
@@ -388,6 +419,7 @@ struct _CulvertTunnel {
     TunnelForwarding *forwarding;
     TunnelUplink *uplink;  /* NULL: not watched */
     TunnelPath *path;      /* NULL: not watched */
+    TunnelNarrow *narrow;  /* packet threads have suspicions */
     GHashTable *dialers;   /* public key in base64 -> TunnelDialer */
     GResolver *beside;     /* NULL: the system's resolver is the only one */
     GHashTable *silent;    /* a set: public keys in base64 of peers of which "silent" was emitted */
@@ -407,8 +439,6 @@ struct _CulvertTunnel {
 
     /* from thread to thread */
     CulvertTun *_Atomic tun;
-    atomic_bool watches_path; /* packet threads look for black holes */
-    atomic_bool black_hole;   /* they found one */
     pthread_mutex_t handshakes_lock;
     GQueue handshakes;       /* of TunnelHandshake */
     atomic_int device_error; /* errno of a thread that lost the device; 0: none has */

@@ -231,21 +231,18 @@ static void look_for_black_hole(TunnelSender *self, const WgTx *tx, const guint8
     if (tx->endpoint.remote.any.sa_family != AF_INET6 ||
         !tunnel_blackhole_note(&self->blackhole, packet, len))
         return;
-    atomic_store(&self->tunnel->black_hole, true);
-    tunnel_wake(self->tunnel);
+    tunnel_narrow_suspect(self->tunnel->narrow, wg_peer_get_public_key(tx->peer));
 }
 
 /* TRUE: it is in a loop of tunnels, which ends here. */
 static gboolean is_looped(TunnelSender *self, const WgTx *tx, guint at, guint8 *hop_limit)
 {
-    gboolean watches = atomic_load_explicit(&self->tunnel->watches_path, memory_order_relaxed);
     const guint8 *packet;
     gsize len;
 
     if (!get_inner(self, at, &packet, &len))
         return FALSE;
-    if (watches)
-        look_for_black_hole(self, tx, packet, len);
+    look_for_black_hole(self, tx, packet, len);
     return is_own_datagram(self, tx, packet, len) ||
            culvert_packet_outer_hops(packet, len, hop_limit) == CULVERT_HOPS_USED_UP;
 }

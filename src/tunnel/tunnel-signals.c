@@ -104,8 +104,7 @@ void tunnel_announce_unsent(CulvertTunnel *self, const WgKey *public_key, const 
 
 void tunnel_announce_network_changed(CulvertTunnel *self)
 {
-    if (self->path)
-        tunnel_path_forget(self->path);
+    tunnel_narrow_forget(self->narrow);
     g_signal_emit(self, signals[SIGNAL_NETWORK_CHANGED], 0);
 }
 

@@ -236,21 +236,52 @@ static void add_attribute(RouteRequest *request, guint16 type, gconstpointer dat
     request->header.nlmsg_len = (guint32) (end + RTA_SPACE(len) - request->bytes);
 }
 
-/* The kernel's answer to a request; an errno, 0 for success. */
-static int talk(struct nlmsghdr *request)
+/* The kernel's answer to a request. FALSE: there is none. */
+static gboolean ask(struct nlmsghdr *request, Buffer *answer)
 {
     int fd = tunnel_open_netlink(0);
-    Buffer buffer;
-    int errsv = EIO;
+    gssize n = -1;
 
     if (fd < 0)
-        return errno;
-    if (send(fd, request, request->nlmsg_len, 0) >= 0 &&
-        recv(fd, &buffer, sizeof buffer, 0) >= (gssize) NLMSG_LENGTH(sizeof(struct nlmsgerr)) &&
-        buffer.header.nlmsg_type == NLMSG_ERROR)
-        errsv = -((const struct nlmsgerr *) NLMSG_DATA(&buffer.header))->error;
+        return FALSE;
+    if (send(fd, request, request->nlmsg_len, 0) >= 0)
+        n = recv(fd, answer, sizeof *answer, 0);
     close(fd);
-    return errsv;
+    return n > 0 && NLMSG_OK(&answer->header, n);
+}
+
+static gboolean is_done(struct nlmsghdr *request)
+{
+    Buffer answer;
+
+    return ask(request, &answer) && answer.header.nlmsg_type == NLMSG_ERROR &&
+           ((const struct nlmsgerr *) NLMSG_DATA(&answer.header))->error == 0;
+}
+
+/* Where a packet without a mark would go, whatever rules there are; 0: nowhere. */
+static int find_ordinary_interface(const Search *search)
+{
+    gsize size = search->family == AF_INET6 ? 16 : 4;
+    RouteRequest request = {
+        .header = {.nlmsg_len = NLMSG_LENGTH(sizeof request.route),
+                   .nlmsg_type = RTM_GETROUTE,
+                   .nlmsg_flags = NLM_F_REQUEST},
+        .route = {.rtm_family = (unsigned char) search->family,
+                  .rtm_dst_len = (unsigned char) (8 * size)},
+    };
+    int ifindex = 0, len;
+    Buffer answer;
+
+    add_attribute(&request, RTA_DST, search->address, size);
+    if (!ask(&request.header, &answer) || answer.header.nlmsg_type != RTM_NEWROUTE)
+        return 0;
+    len = (int) RTM_PAYLOAD(&answer.header);
+    for (struct rtattr *a = RTM_RTA(NLMSG_DATA(&answer.header)); RTA_OK(a, len);
+         a = RTA_NEXT(a, len)) {
+        if (a->rta_type == RTA_OIF)
+            ifindex = (int) read_number(a);
+    }
+    return ifindex;
 }
 
 static void fill_request(RouteRequest *request, const Search *search)
@@ -286,7 +317,7 @@ gboolean tunnel_uplink_limit(const WgEndpoint *to, int tun_ifindex, guint mtu, g
 
     copy_destination(&search, to);
     search_routes(&search);
-    if (search.beside.ifindex == 0)
+    if (search.beside.ifindex == 0 || find_ordinary_interface(&search) == tun_ifindex)
         return FALSE;
     fill_request(&request, &search);
     metric->rta_type = RTAX_MTU;
@@ -295,7 +326,7 @@ gboolean tunnel_uplink_limit(const WgEndpoint *to, int tun_ifindex, guint mtu, g
     add_attribute(&request, RTA_METRICS, metrics, sizeof metrics);
     value = seconds;
     add_attribute(&request, RTA_EXPIRES, &value, sizeof value);
-    return talk(&request.header) == 0;
+    return is_done(&request.header);
 }
 
 void tunnel_uplink_unlimit(const WgEndpoint *to)
@@ -314,7 +345,7 @@ void tunnel_uplink_unlimit(const WgEndpoint *to)
     };
     add_attribute(&request, RTA_DST, search.address, search.family == AF_INET6 ? 16 : 4);
     add_attribute(&request, RTA_PRIORITY, &(guint32){LIMIT_METRIC}, sizeof(guint32));
-    talk(&request.header); /* its interface may have taken it along */
+    is_done(&request.header); /* its interface may have taken it along */
 }
 
 /* ---- Watching ------------------------------------------------------------------------------- */
