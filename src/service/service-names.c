@@ -85,19 +85,25 @@ static void free_addresses(gpointer addresses)
     g_resolver_free_addresses(addresses);
 }
 
+/* Takes `error`, which is in the log alone: what the system's resolver said matters to people. */
+static void fail(GTask *task, GError *error)
+{
+    if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        g_info("No address of “%s” from beside the tunnel: %s",
+               (const char *) g_task_get_task_data(task), error->message);
+    g_task_return_error(task, error);
+}
+
 static void on_addresses(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
     GError *error = NULL;
     GList *addresses = culvert_resolver_ask_servers_finish(result, &error);
 
-    if (!error) {
+    if (error)
+        fail(task, error);
+    else
         g_task_return_pointer(task, addresses, free_addresses);
-        return;
-    }
-    g_info("Name servers beside the tunnel have no address of “%s”: %s",
-           (const char *) g_task_get_task_data(task), error->message);
-    g_task_return_error(task, error);
 }
 
 static char *list_servers(GPtrArray *servers)
@@ -123,8 +129,8 @@ static void ask(GTask *task, GVariant *configuration)
     char ifname[IF_NAMESIZE];
 
     if (ifindex == 0 || !if_indextoname(ifindex, ifname)) {
-        g_task_return_new_error(task, G_RESOLVER_ERROR, G_RESOLVER_ERROR_NOT_FOUND,
-                                "there is no way beside the tunnel");
+        fail(task, g_error_new_literal(G_RESOLVER_ERROR, G_RESOLVER_ERROR_NOT_FOUND,
+                                       "there is no way to the gateway"));
         return;
     }
     servers = culvert_names_read_servers(configuration, ifname, ifindex);
@@ -145,16 +151,15 @@ static void on_configuration(GObject *source, GAsyncResult *result, gpointer use
     g_autoptr(GVariant) configuration = NULL;
 
     if (!reply) {
-        g_info("NetworkManager does not say which name servers there are: %s", error->message);
-        g_task_return_error(task, error);
+        fail(task, error);
         return;
     }
     g_variant_get(reply, "(v)", &configuration);
     if (g_variant_is_of_type(configuration, G_VARIANT_TYPE("aa{sv}")))
         ask(task, configuration);
     else
-        g_task_return_new_error(task, G_RESOLVER_ERROR, G_RESOLVER_ERROR_INTERNAL,
-                                "NetworkManager's list of name servers has another type");
+        fail(task, g_error_new_literal(G_RESOLVER_ERROR, G_RESOLVER_ERROR_INTERNAL,
+                                       "NetworkManager's list of name servers has another type"));
 }
 
 static void lookup_async(GResolver *resolver, const char *name, GCancellable *cancellable,

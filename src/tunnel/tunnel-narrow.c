@@ -35,7 +35,8 @@ typedef struct {
     WgEndpoint endpoint;
     gint64 suspected_at;
     gboolean asked;   /* since then */
-    gboolean limited; /* large datagrams are cut */
+    gboolean narrow;  /* that is known */
+    gboolean limited; /* and large datagrams are cut */
 } Entry;
 
 struct _TunnelNarrow {
@@ -140,7 +141,7 @@ static void look(TunnelNarrow *self, const WgKey *key, gint64 now)
     WgEndpoint endpoint;
     WgPeerStats stats;
 
-    if (!peer || (entry && (entry->limited || now - entry->suspected_at < REST)))
+    if (!peer || (entry && (entry->narrow || now - entry->suspected_at < REST)))
         return;
     wg_peer_get_endpoint(peer, &endpoint);
     wg_peer_get_stats(peer, &stats);
@@ -176,7 +177,7 @@ void tunnel_narrow_asked(TunnelNarrow *self, const WgKey *peer)
 {
     Entry *entry = find(self, peer);
 
-    if (!entry || entry->limited)
+    if (!entry || entry->narrow)
         return;
     if (entry->asked)
         g_hash_table_remove(self->entries, entry);
@@ -199,11 +200,16 @@ static int tun_ifindex_here(const TunnelNarrow *self)
     return -1;
 }
 
+/* Rules may have what carries our mark take another route. */
 static gboolean limit(TunnelNarrow *self, const Entry *entry)
 {
-    return tunnel_uplink_limit(&entry->endpoint, tun_ifindex_here(self), TUNNEL_IPV6_MTU_LEAST,
-                               LIMIT_SECONDS) &&
-           tunnel_path_find_mtu(self->tunnel, &entry->endpoint) <= TUNNEL_IPV6_MTU_LEAST;
+    if (!tunnel_uplink_limit(&entry->endpoint, tun_ifindex_here(self), TUNNEL_IPV6_MTU_LEAST,
+                             LIMIT_SECONDS))
+        return FALSE;
+    if (tunnel_path_find_mtu(self->tunnel, &entry->endpoint) <= TUNNEL_IPV6_MTU_LEAST)
+        return TRUE;
+    tunnel_uplink_unlimit(&entry->endpoint);
+    return FALSE;
 }
 
 static void tell(const Entry *entry)
@@ -229,16 +235,15 @@ gboolean tunnel_narrow_session(TunnelNarrow *self, const WgKey *peer, const WgEn
 
     if (!entry)
         return FALSE;
-    if (entry->limited && same_address(&entry->endpoint, endpoint)) {
-        limit(self, entry);
-        return FALSE;
-    }
-    if (entry->limited || !same_address(&entry->endpoint, endpoint) ||
-        tunnel_now() - entry->suspected_at > ANSWER_TIME) {
+    if (!same_address(&entry->endpoint, endpoint) ||
+        (!entry->narrow && tunnel_now() - entry->suspected_at > ANSWER_TIME)) {
         g_hash_table_remove(self->entries, entry);
         return FALSE;
     }
     entry->limited = limit(self, entry);
+    if (entry->narrow)
+        return FALSE;
+    entry->narrow = TRUE;
     tell(entry);
     return entry->limited;
 }

@@ -7,6 +7,23 @@ import pytest
 from ends import PAIRS, End, make_ends, running
 from lab import wait_for
 
+SIZE = 1 << 20
+SINK = f"""
+import socket, sys
+with socket.create_server((sys.argv[1], 5201), family=socket.AF_INET6) as server:
+    print("listening", flush=True)
+    connection, _peer = server.accept()
+    got = 0
+    while data := connection.recv(65536):
+        got += len(data)
+    print("all" if got == {SIZE} else got, flush=True)
+"""
+SOURCE = f"""
+import socket, sys
+with socket.create_connection((sys.argv[1], 5201)) as connection:
+    connection.sendall(bytes({SIZE}))
+"""
+
 INNER = ("10.9.0.0/24", "fd09::/64")
 
 
@@ -148,6 +165,43 @@ def test_default_route(routed, programs):
     # Without the mark the datagrams would go where they come from.
     assert "dev wg0" in a.ip("route", "get", "203.0.113.2")
     assert "dev wan0" in a.ip("route", "get", "203.0.113.2", "mark", 51820)
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["ordinary", "default-route"])
+def test_narrow_path_of_which_nobody_tells(routed, everything):
+    """A route has the kernel cut what is sent to the peer; but where ordinary packets to the peer's
+    address go into the tunnel, as wg-quick has it, there is none: it would lead them past it."""
+    host_a, host_b, net = routed
+    a, b = make_ends((host_a, host_b), ("culvert", "culvert"))
+    if everything:
+        a.wg("fwmark", 51820)
+        a.ip("-6", "route", "add", "default", "dev", "wg0", "table", 51820)
+        a.ip("-6", "rule", "add", "not", "fwmark", 51820, "table", 51820)
+        a.ip("-6", "rule", "add", "table", "main", "suppress_prefixlength", 0)
+        a.ip("-6", "route", "add", "fd08::/64", "dev", "wg0", "table", 51820)
+    a.add_peer(b, endpoint="[2001:db8:b::2]:51820")
+    net.sh("nft add table inet mute\n"
+           "nft 'add chain inet mute out { type filter hook output priority 0; }'\n"
+           "nft add rule inet mute out icmpv6 type packet-too-big drop\n"
+           "ip -6 route replace 2001:db8:b::/64 dev b0 proto kernel metric 256 mtu lock 1280")
+    assert a.ping(b.v6)
+    host_b.spawn("/usr/bin/python3", "-c", SINK, b.v6, log="sink")
+    wait_for(lambda: "listening" in host_b.log("sink"), "the sink to listen")
+    host_a.spawn("/usr/bin/python3", "-c", SOURCE, b.v6, log="source")
+    if everything:
+        wait_for(lambda: "no route can make them smaller" in a.log(), "the path to be judged", 30)
+        assert a.ip("-6", "route", "show", "proto", "redirect") == ""
+        assert "dev wg0" in a.ip("route", "get", "2001:db8:b::2")
+        return
+    wait_for(lambda: "all" in host_b.log("sink"), "the stream to arrive", 30)
+    limit, = a.ip("-6", "route", "show", "proto", "redirect").splitlines()
+    assert limit.startswith("2001:db8:b::2 via 2001:db8:a::1 dev wan0 ") and " mtu 1280 " in limit
+    # It is at another address, to which the path may be any.
+    b.ip("address", "add", "2001:db8:b::3/64", "dev", "wan0", "nodad")
+    b.ip("address", "del", "2001:db8:b::2/64", "dev", "wan0")
+    assert b.ping(a.v6)
+    assert a.endpoint(b) == "[2001:db8:b::3]:51820"
+    assert a.ip("-6", "route", "show", "proto", "redirect") == ""
 
 
 # ---- Unreachable
