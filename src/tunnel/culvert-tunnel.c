@@ -117,7 +117,6 @@ static void feed_handshakes(CulvertTunnel *self, gint64 now)
 static void session_established(CulvertTunnel *self, const WgOutput *output)
 {
     char peer[WG_KEY_BASE64_SIZE];
-    gboolean narrow;
 
     wg_key_to_base64(wg_peer_get_public_key(output->peer), peer);
     g_hash_table_remove(self->dialers, peer);
@@ -125,12 +124,9 @@ static void session_established(CulvertTunnel *self, const WgOutput *output)
     tunnel_announce_handshake(self, output);
     if (self->stopped)
         return;
-    narrow = tunnel_narrow_session(self->narrow, wg_peer_get_public_key(output->peer),
-                                   &output->endpoint);
+    tunnel_narrow_session(self->narrow, wg_peer_get_public_key(output->peer), &output->endpoint);
     if (self->path)
         tunnel_path_probe(self->path);
-    if (narrow && self->path && !self->stopped)
-        tunnel_path_tell(self->path);
 }
 
 static void tell_silent(CulvertTunnel *self, const char *peer)
@@ -343,7 +339,10 @@ static gboolean run(gpointer data)
     notice_suspend(self);
     if (self->stopped)
         return G_SOURCE_CONTINUE;
-    tunnel_narrow_run(self->narrow, now);
+    if (tunnel_narrow_run(self->narrow, now) && self->path)
+        tunnel_path_tell(self->path);
+    if (self->stopped)
+        return G_SOURCE_CONTINUE;
     follow_mtu(self);
     feed_handshakes(self, now);
     set_timer(self, wg_device_run(self->device, now, g_get_real_time()));

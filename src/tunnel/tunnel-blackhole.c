@@ -11,10 +11,9 @@
 
 #include <string.h>
 
-/* As often as this beyond the first time: with Linux's timers two to three seconds. Segments that
- * are only lost are repeated less often, unless the line is very bad; then smaller ones do no harm
- * either. */
-#define REPEATS 3
+/* As often as this beyond the first time that is noticed: with Linux's timers one to two seconds.
+ * Segments that are only lost are repeated less often. */
+#define REPEATS 2
 
 /* Offsets and values of RFC 791, 8200 and 9293. */
 #define IPV4_HEADER_LEAST 20
@@ -76,23 +75,24 @@ static TunnelBlackholeFlow *find_flow(TunnelBlackhole *self, guint32 flow)
     return &set[way % TUNNEL_BLACKHOLE_WAYS];
 }
 
-gboolean tunnel_blackhole_note(TunnelBlackhole *self, const guint8 *packet, gsize len)
+const TunnelBlackholeFlow *tunnel_blackhole_note(TunnelBlackhole *self, const guint8 *packet,
+                                                 gsize len)
 {
     TunnelBlackholeFlow *known;
     const guint8 *tcp;
     guint32 flow, sequence;
 
     if (len <= TUNNEL_BLACKHOLE_PASSES)
-        return FALSE;
+        return NULL;
     tcp = find_tcp(packet, len, &flow);
     if (!tcp)
-        return FALSE;
+        return NULL;
     flow = hash(flow, tcp, TCP_PORTS_SIZE);
     memcpy(&sequence, tcp + TCP_SEQUENCE, sizeof sequence);
     known = find_flow(self, flow);
     if (known->flow != flow || known->sequence != sequence) {
         *known = (TunnelBlackholeFlow){flow, sequence, 0};
-        return FALSE;
+        return NULL;
     }
-    return ++known->repeats >= REPEATS;
+    return ++known->repeats >= REPEATS ? known : NULL;
 }

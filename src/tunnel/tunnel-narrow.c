@@ -2,11 +2,12 @@
 /*
  * tunnel-narrow.c: peers to which large datagrams get lost, over IPv6 and without a word.
  *
- * That segments are sent again and again (tunnel-blackhole.c) is a sign of it; but so they are to a
+ * That a segment is sent again and again (tunnel-blackhole.c) is a sign of it; but so it is to a
  * peer that is away. So the peer is asked for a handshake, whose messages are small: if it answers
- * at once, the way is there, and swallows what is large. Then a route has the kernel cut what is
- * sent to the peer's address to what every IPv6 path carries. The route ends by itself unless the
- * peer has a new session at that address, as it has every two minutes while there is traffic.
+ * at once, and the segment is sent again nevertheless, the way is there, and swallows what is
+ * large. Then a route has the kernel cut what is sent to the peer's address to what every IPv6 path
+ * carries. The route ends by itself unless the peer has a new session at that address, as it has
+ * every two minutes while there is traffic.
  *
  * Nothing is kept of peers whose segments arrive, and one entry of each other one.
  */
@@ -32,11 +33,17 @@
 
 typedef struct {
     WgKey peer;
+    guint32 flow, sequence; /* of a segment that is sent in vain */
+} Suspect;
+
+typedef struct {
+    Suspect suspect; /* first: it is found by its peer */
     WgEndpoint endpoint;
     gint64 suspected_at;
-    gboolean asked;   /* since then */
-    gboolean narrow;  /* that is known */
-    gboolean limited; /* and large datagrams are cut */
+    gboolean asked;    /* since then */
+    gboolean answered; /* at once */
+    gboolean narrow;   /* that is known */
+    gboolean limited;  /* and large datagrams are cut */
 } Entry;
 
 struct _TunnelNarrow {
@@ -46,7 +53,7 @@ struct _TunnelNarrow {
     guint looks; /* in that second */
 
     pthread_mutex_t lock;
-    WgKey suspects[SUSPECTS_MAX];
+    Suspect suspects[SUSPECTS_MAX];
     guint n_suspects;
 };
 
@@ -58,7 +65,7 @@ static guint hash_entry(gconstpointer data)
     const Entry *entry = data;
     guint hash;
 
-    memcpy(&hash, entry->peer.bytes, sizeof hash);
+    memcpy(&hash, entry->suspect.peer.bytes, sizeof hash);
     return hash;
 }
 
@@ -66,12 +73,12 @@ static gboolean equal_entries(gconstpointer a, gconstpointer b)
 {
     const Entry *first = a, *second = b;
 
-    return memcmp(first->peer.bytes, second->peer.bytes, sizeof first->peer.bytes) == 0;
+    return memcmp(&first->suspect.peer, &second->suspect.peer, sizeof first->suspect.peer) == 0;
 }
 
 static Entry *find(TunnelNarrow *self, const WgKey *peer)
 {
-    const Entry wanted = {.peer = *peer};
+    const Entry wanted = {.suspect.peer = *peer};
 
     return g_hash_table_lookup(self->entries, &wanted);
 }
@@ -95,7 +102,7 @@ static gboolean is_of_nobody(gpointer key, gpointer value, gpointer data)
 {
     const Entry *entry = key;
 
-    return wg_device_find_peer(data, &entry->peer) == NULL;
+    return wg_device_find_peer(data, &entry->suspect.peer) == NULL;
 }
 
 /* Entries of peers that were removed since are taken away when there are more than peers. */
@@ -103,89 +110,14 @@ static Entry *add(TunnelNarrow *self, const WgKey *peer)
 {
     Entry *entry = g_new0(Entry, 1);
 
-    entry->peer = *peer;
+    entry->suspect.peer = *peer;
     g_hash_table_add(self->entries, entry);
     if (g_hash_table_size(self->entries) > wg_device_get_peers(self->tunnel->device)->len)
         g_hash_table_foreach_remove(self->entries, is_of_nobody, self->tunnel->device);
     return entry;
 }
 
-/* ---- Suspicion ------------------------------------------------------------------------------ */
-
-void tunnel_narrow_suspect(TunnelNarrow *self, const WgKey *peer)
-{
-    gboolean known = FALSE;
-
-    pthread_mutex_lock(&self->lock);
-    for (guint i = 0; i < self->n_suspects && !known; i++)
-        known = memcmp(self->suspects[i].bytes, peer->bytes, sizeof peer->bytes) == 0;
-    if (!known && self->n_suspects < SUSPECTS_MAX)
-        self->suspects[self->n_suspects++] = *peer;
-    pthread_mutex_unlock(&self->lock);
-    tunnel_wake(self->tunnel);
-}
-
-static gboolean may_look(TunnelNarrow *self, gint64 now)
-{
-    if (now / WG_SECOND != self->second) {
-        self->second = now / WG_SECOND;
-        self->looks = 0;
-    }
-    return self->looks++ < LOOKS_PER_SECOND;
-}
-
-static void look(TunnelNarrow *self, const WgKey *key, gint64 now)
-{
-    WgPeer *peer = wg_device_find_peer(self->tunnel->device, key);
-    Entry *entry = find(self, key);
-    WgEndpoint endpoint;
-    WgPeerStats stats;
-
-    if (!peer || (entry && (entry->narrow || now - entry->suspected_at < REST)))
-        return;
-    wg_peer_get_endpoint(peer, &endpoint);
-    wg_peer_get_stats(peer, &stats);
-    if (endpoint.remote.any.sa_family != AF_INET6 || stats.initiations_unanswered > 0 ||
-        !may_look(self, now))
-        return;
-    if (!entry)
-        entry = add(self, key);
-    entry->endpoint = endpoint;
-    entry->suspected_at = now;
-    entry->asked = FALSE;
-    /* Who has left none unanswered may be asked before the five seconds between two are over: TCP
-     * waits twice as long each time. */
-    wg_peer_initiate(peer, TRUE);
-}
-
-void tunnel_narrow_run(TunnelNarrow *self, gint64 now)
-{
-    WgKey suspects[SUSPECTS_MAX];
-    guint n;
-
-    pthread_mutex_lock(&self->lock);
-    n = self->n_suspects;
-    memcpy(suspects, self->suspects, n * sizeof *suspects);
-    self->n_suspects = 0;
-    pthread_mutex_unlock(&self->lock);
-    for (guint i = 0; i < n; i++)
-        look(self, &suspects[i], now);
-}
-
-/* A second time: the first was not answered, as the peer is away, or was lost. */
-void tunnel_narrow_asked(TunnelNarrow *self, const WgKey *peer)
-{
-    Entry *entry = find(self, peer);
-
-    if (!entry || entry->narrow)
-        return;
-    if (entry->asked)
-        g_hash_table_remove(self->entries, entry);
-    else
-        entry->asked = TRUE;
-}
-
-/* ---- Proof ---------------------------------------------------------------------------------- */
+/* ---- Making it narrow ----------------------------------------------------------------------- */
 
 /* The device may have been moved to another network namespace, where numbers mean other ones. */
 static int tun_ifindex_here(const TunnelNarrow *self)
@@ -218,7 +150,7 @@ static void tell(const Entry *entry)
     g_autofree char *where = g_socket_connectable_to_string(G_SOCKET_CONNECTABLE(address));
     char key[WG_KEY_BASE64_SIZE];
 
-    wg_key_to_base64(&entry->peer, key);
+    wg_key_to_base64(&entry->suspect.peer, key);
     if (entry->limited)
         g_message("The path to peer %.8s… at %s swallows large datagrams: sending none over %u "
                   "bytes, until it is at another address",
@@ -229,23 +161,119 @@ static void tell(const Entry *entry)
                   key, where);
 }
 
-gboolean tunnel_narrow_session(TunnelNarrow *self, const WgKey *peer, const WgEndpoint *endpoint)
+/* ---- Suspicion ------------------------------------------------------------------------------ */
+
+static gboolean same_suspect(const Suspect *a, const Suspect *b)
+{
+    return a->flow == b->flow && a->sequence == b->sequence &&
+           memcmp(&a->peer, &b->peer, sizeof a->peer) == 0;
+}
+
+void tunnel_narrow_suspect(TunnelNarrow *self, const WgKey *peer,
+                           const TunnelBlackholeFlow *segment)
+{
+    const Suspect suspect = {*peer, segment->flow, segment->sequence};
+    gboolean known = FALSE;
+
+    pthread_mutex_lock(&self->lock);
+    for (guint i = 0; i < self->n_suspects && !known; i++)
+        known = same_suspect(&self->suspects[i], &suspect);
+    if (!known && self->n_suspects < SUSPECTS_MAX)
+        self->suspects[self->n_suspects++] = suspect;
+    pthread_mutex_unlock(&self->lock);
+    tunnel_wake(self->tunnel);
+}
+
+static gboolean may_look(TunnelNarrow *self, gint64 now)
+{
+    if (now / WG_SECOND != self->second) {
+        self->second = now / WG_SECOND;
+        self->looks = 0;
+    }
+    return self->looks++ < LOOKS_PER_SECOND;
+}
+
+static void ask(TunnelNarrow *self, WgPeer *peer, Entry *entry, const Suspect *suspect, gint64 now)
+{
+    WgEndpoint endpoint;
+    WgPeerStats stats;
+
+    wg_peer_get_endpoint(peer, &endpoint);
+    wg_peer_get_stats(peer, &stats);
+    if (endpoint.remote.any.sa_family != AF_INET6 || stats.initiations_unanswered > 0 ||
+        !may_look(self, now))
+        return;
+    if (!entry)
+        entry = add(self, &suspect->peer);
+    *entry = (Entry){.suspect = *suspect, .endpoint = endpoint, .suspected_at = now};
+    /* Who has left none unanswered may be asked before the five seconds between two are over: TCP
+     * waits twice as long each time. */
+    wg_peer_initiate(peer, TRUE);
+}
+
+/* TRUE: its path is known to be narrow now. */
+static gboolean look(TunnelNarrow *self, const Suspect *suspect, gint64 now)
+{
+    WgPeer *peer = wg_device_find_peer(self->tunnel->device, &suspect->peer);
+    Entry *entry = find(self, &suspect->peer);
+
+    if (!peer || (entry && entry->narrow))
+        return FALSE;
+    if (entry && entry->answered && same_suspect(&entry->suspect, suspect)) {
+        entry->narrow = TRUE;
+        entry->limited = limit(self, entry);
+        tell(entry);
+        return entry->limited;
+    }
+    if (!entry || now - entry->suspected_at >= REST)
+        ask(self, peer, entry, suspect, now);
+    return FALSE;
+}
+
+gboolean tunnel_narrow_run(TunnelNarrow *self, gint64 now)
+{
+    Suspect suspects[SUSPECTS_MAX];
+    gboolean found = FALSE;
+    guint n;
+
+    pthread_mutex_lock(&self->lock);
+    n = self->n_suspects;
+    memcpy(suspects, self->suspects, n * sizeof *suspects);
+    self->n_suspects = 0;
+    pthread_mutex_unlock(&self->lock);
+    for (guint i = 0; i < n; i++)
+        found |= look(self, &suspects[i], now);
+    return found;
+}
+
+/* ---- What becomes of it --------------------------------------------------------------------- */
+
+/* A second time: the first was not answered, as the peer is away, or was lost. */
+void tunnel_narrow_asked(TunnelNarrow *self, const WgKey *peer)
+{
+    Entry *entry = find(self, peer);
+
+    if (!entry || entry->answered)
+        return;
+    if (entry->asked)
+        g_hash_table_remove(self->entries, entry);
+    else
+        entry->asked = TRUE;
+}
+
+void tunnel_narrow_session(TunnelNarrow *self, const WgKey *peer, const WgEndpoint *endpoint)
 {
     Entry *entry = find(self, peer);
 
     if (!entry)
-        return FALSE;
+        return;
     if (!same_address(&entry->endpoint, endpoint) ||
-        (!entry->narrow && tunnel_now() - entry->suspected_at > ANSWER_TIME)) {
+        (!entry->narrow && tunnel_now() - entry->suspected_at > ANSWER_TIME))
         g_hash_table_remove(self->entries, entry);
-        return FALSE;
-    }
-    entry->limited = limit(self, entry);
-    if (entry->narrow)
-        return FALSE;
-    entry->narrow = TRUE;
-    tell(entry);
-    return entry->limited;
+    else if (entry->narrow)
+        entry->limited = limit(self, entry);
+    else
+        entry->answered = TRUE;
 }
 
 gboolean tunnel_narrow_is(TunnelNarrow *self, const WgKey *peer, const WgEndpoint *endpoint)

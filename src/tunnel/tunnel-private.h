@@ -283,35 +283,6 @@ void tunnel_path_tell(TunnelPath *path);
 /* tunnel_path_find_mtu: as far as it is known now, bytes of an IP packet; 0: it is not. */
 guint tunnel_path_find_mtu(CulvertTunnel *tunnel, const WgEndpoint *to);
 
-/* ---- Narrow paths of which nobody tells (tunnel-narrow.c) ----------------------------------- */
-
-typedef struct _TunnelNarrow TunnelNarrow;
-
-TunnelNarrow *tunnel_narrow_new(CulvertTunnel *tunnel);
-void tunnel_narrow_free(TunnelNarrow *narrow); /* takes its routes away */
-
-/* tunnel_narrow_suspect: segments to that peer are sent in vain. Any thread. */
-void tunnel_narrow_suspect(TunnelNarrow *narrow, const WgKey *peer);
-
-/* tunnel_narrow_run: asks suspects whether they are there. The functions below, too, are for the
- * control thread. */
-void tunnel_narrow_run(TunnelNarrow *narrow, gint64 now);
-
-/* tunnel_narrow_asked: an initiation leaves for that peer, whyever. */
-void tunnel_narrow_asked(TunnelNarrow *narrow, const WgKey *peer);
-
-/* tunnel_narrow_session: there is a new session with the peer at `endpoint`. TRUE: so the path to
- * it is known to be narrow now. */
-gboolean tunnel_narrow_session(TunnelNarrow *narrow, const WgKey *peer, const WgEndpoint *endpoint);
-
-/* tunnel_narrow_is: what is sent there is cut to TUNNEL_IPV6_MTU_LEAST. */
-gboolean tunnel_narrow_is(TunnelNarrow *narrow, const WgKey *peer, const WgEndpoint *endpoint);
-
-/* tunnel_narrow_moved: the peer is at `endpoint`. tunnel_narrow_forget: all paths are other ones.
- */
-void tunnel_narrow_moved(TunnelNarrow *narrow, const WgKey *peer, const WgEndpoint *endpoint);
-void tunnel_narrow_forget(TunnelNarrow *narrow);
-
 /* ---- Segments sent in vain (tunnel-blackhole.c) --------------------------------------------- */
 
 /* An inner packet that passes in any case: its datagram has 80 bytes more over IPv6. */
@@ -332,9 +303,39 @@ typedef struct {
     TunnelBlackholeFlow flows[TUNNEL_BLACKHOLE_SETS][TUNNEL_BLACKHOLE_WAYS];
 } TunnelBlackhole;
 
-/* tunnel_blackhole_note: an inner packet of `len` bytes is about to be sent. TRUE: it is a segment
- * that has been sent too often, each time from then on. */
-gboolean tunnel_blackhole_note(TunnelBlackhole *self, const guint8 *packet, gsize len);
+/* tunnel_blackhole_note: an inner packet of `len` bytes is about to be sent. Not NULL: it is this
+ * segment, which has been sent too often; each time from then on. */
+const TunnelBlackholeFlow *tunnel_blackhole_note(TunnelBlackhole *self, const guint8 *packet,
+                                                 gsize len);
+
+/* ---- Narrow paths of which nobody tells (tunnel-narrow.c) ----------------------------------- */
+
+typedef struct _TunnelNarrow TunnelNarrow;
+
+TunnelNarrow *tunnel_narrow_new(CulvertTunnel *tunnel);
+void tunnel_narrow_free(TunnelNarrow *narrow); /* takes its routes away */
+
+/* tunnel_narrow_suspect: that segment to the peer is sent in vain. Any thread. */
+void tunnel_narrow_suspect(TunnelNarrow *narrow, const WgKey *peer,
+                           const TunnelBlackholeFlow *segment);
+
+/* tunnel_narrow_run: asks suspects whether they are there. TRUE: another path is known to be narrow
+ * now. The functions below, too, are for the control thread. */
+gboolean tunnel_narrow_run(TunnelNarrow *narrow, gint64 now);
+
+/* tunnel_narrow_asked: an initiation leaves for that peer, whyever. */
+void tunnel_narrow_asked(TunnelNarrow *narrow, const WgKey *peer);
+
+/* tunnel_narrow_session: there is a new session with the peer at `endpoint`. */
+void tunnel_narrow_session(TunnelNarrow *narrow, const WgKey *peer, const WgEndpoint *endpoint);
+
+/* tunnel_narrow_is: what is sent there is cut to TUNNEL_IPV6_MTU_LEAST. */
+gboolean tunnel_narrow_is(TunnelNarrow *narrow, const WgKey *peer, const WgEndpoint *endpoint);
+
+/* tunnel_narrow_moved: the peer is at `endpoint`. tunnel_narrow_forget: all paths are other ones.
+ */
+void tunnel_narrow_moved(TunnelNarrow *narrow, const WgKey *peer, const WgEndpoint *endpoint);
+void tunnel_narrow_forget(TunnelNarrow *narrow);
 
 /* ---- Routes (tunnel-routes.c) --------------------------------------------------------------- */
 

@@ -228,10 +228,12 @@ static void stage_pieces(TunnelSender *self, WgTx *tx, guint at)
 /* Over IPv4 routers fragment what is too large. */
 static void look_for_black_hole(TunnelSender *self, const WgTx *tx, const guint8 *packet, gsize len)
 {
-    if (tx->endpoint.remote.any.sa_family != AF_INET6 ||
-        !tunnel_blackhole_note(&self->blackhole, packet, len))
-        return;
-    tunnel_narrow_suspect(self->tunnel->narrow, wg_peer_get_public_key(tx->peer));
+    const TunnelBlackholeFlow *segment = NULL;
+
+    if (tx->endpoint.remote.any.sa_family == AF_INET6)
+        segment = tunnel_blackhole_note(&self->blackhole, packet, len);
+    if (segment)
+        tunnel_narrow_suspect(self->tunnel->narrow, wg_peer_get_public_key(tx->peer), segment);
 }
 
 /* TRUE: it is in a loop of tunnels, which ends here. */
