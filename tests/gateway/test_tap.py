@@ -54,6 +54,17 @@ def test_vtep_belongs_to_no_interface(host):
     made.stop()
 
 
+@pytest.mark.parametrize("options, said", [
+    (["--vtep", "10.8.0.1"], "Ethernet: VXLAN 1, port 4789, from 10.8.0.1 in the tunnel"),
+    (["--vtep", "fd08::1", "--vxlan-id", "7"],
+     "Ethernet: VXLAN 7, port 4789, from fd08::1 in the tunnel")])
+def test_other_ends_are_told_what_to_use(host, options, said):
+    """At the level that the log has by default."""
+    made = Culvert(host, options=["--tap", *options], level="")
+    made.wait_log(said)
+    made.stop()
+
+
 def test_drops_are_logged(host):
     """A frame that no switch passes on, of the interface itself."""
     made = Culvert(host, options=["--tap", "--vtep", "10.8.0.1"], level="debug")
