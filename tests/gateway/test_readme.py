@@ -187,12 +187,15 @@ def test_networks_by_culvert(sites):
         end_tap(gateway)
 
 
-def test_networks_by_the_kernels_vxlan(sites):
+@pytest.mark.parametrize("program", [("wireguard-go", "-f"), (PROGRAM, "-f")],
+                         ids=["wireguard-go", "culvert"])
+def test_networks_by_the_kernels_vxlan(sites, program):
+    """On a tunnel of packets, whoever makes it."""
     office, home, *hosts = sites
     conf, switch, kernel = blocks(ETHERNET)
     keys = {gateway: make_tap_key(gateway) for gateway in (office, home)}
-    office.spawn("wireguard-go", "-f", "gw0", log="wireguard-go")
-    wait_for(lambda: office.succeeds("wg", "show", "gw0"), "wireguard-go to make gw0")
+    tunnel = office.spawn(*program, "gw0", log="tunnel")
+    wait_for(lambda: office.succeeds("wg", "show", "gw0"), "the program to make gw0")
     office.run("wg", "set", "gw0", "private-key", "/etc/wireguard/tap0.key", "listen-port", "51820",
                "peer", keys[home], "allowed-ips", "10.8.0.2/32")
     office.run("ip", "address", "add", "10.8.0.1/24", "dev", "gw0")
@@ -201,6 +204,7 @@ def test_networks_by_the_kernels_vxlan(sites):
     start_tap(home, swapped(conf), swapped(switch), keys[office], f"Endpoint = {PORT}\n")
     check_network(hosts)
     end_tap(home)
+    office.stop(tunnel)
 
 
 # ---- culvert(8)
