@@ -4,16 +4,20 @@ at the other end. The whole path again, as in test_connection.py, with frames.""
 
 import contextlib
 import itertools
+import json
 import os
 import re
 
 import pytest
 
 from ethernet import GATEWAYS, LAN, OWN, VNI, add_site, inside
-from lab import wait_for
+from lab import replaced, wait_for
+from lab.recording import Recording
 from lab.transfer import transfer
 
-README = os.path.join(os.path.dirname(__file__), "..", "..", "README.md")
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+README = os.path.join(TESTS, "..", "README.md")
+FRAMES = os.path.join(TESTS, "ethernet", "frames.py")
 MEBIBYTE = 1 << 20
 UPLINK_MTU = 1500
 WIREGUARD_OVERHEAD = 80  # IPv6, UDP, and WireGuard's own; kept free over IPv4, too
@@ -61,8 +65,12 @@ def mac(network, device="culvert0"):
     return re.search(r"link/ether (\S+)", link(network, device))[1]
 
 
+def mtu_of(host, device):
+    return int(re.search(r" mtu (\d+) ", host.output("ip", "link", "show", device))[1])
+
+
 def mtu(network, device="culvert0"):
-    return int(re.search(r" mtu (\d+) ", link(network, device))[1])
+    return mtu_of(network.desktop, device)
 
 
 def addresses(network, device="culvert0"):
@@ -89,6 +97,11 @@ def capture(host, interface, *expression):
         yield lambda: [line for line in host.log(name).splitlines() if " > " in line]
     finally:
         host.stop(daemon)
+
+
+def readme_section(title):
+    with open(README, encoding="utf-8") as file:
+        return file.read().split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
 # ---- A device with addresses
@@ -128,6 +141,42 @@ def test_broadcast_and_multicast(network, site):
         network.desktop.run("ping", "-c1", "-w1", "-I", "culvert0", "ff02::1:2:3", check=False)
         wait_for(lambda: any("192.168.77.255" in line for line in seen()), "the broadcast")
         wait_for(lambda: any("ff02::1:2:3" in line for line in seen()), "the multicast")
+
+
+@contextlib.contextmanager
+def frames(host, interface):
+    """What arrives there meanwhile and is not IP's: a function that returns what frames.py prints."""
+    name = f"frames-{next(captures)}"
+    daemon = host.spawn("/usr/bin/python3", FRAMES, "listen", interface, log=name)
+    wait_for(lambda: "listening" in host.log(name), "frames.py")
+    try:
+        yield lambda: host.log(name).splitlines()[1:]
+    finally:
+        host.stop(daemon)
+
+
+@pytest.mark.parametrize("kind", ["88b5", "8100000a88b5"], ids=["other-type", "vlan-10"])
+def test_other_frames(network, site, kind):
+    """A protocol that is not IP, and VLAN 10, whose tag arrives as it is."""
+    network.add(site.conf(network, **TAP))
+    network.up()
+    ends = ((network.desktop, "culvert0", mac(network)), (site.lan, "eth0", site.lan_mac()))
+    for (host, device, own), (other, other_device, to) in (ends, reversed(ends)):
+        with frames(other, other_device) as arrived:
+            frame = (to + own + kind).replace(":", "") + b"hello".hex()
+            host.run("/usr/bin/python3", FRAMES, "send", device, frame, 1)
+            wait_for(lambda: f"{to} {own} {kind} hello" in arrived(), "the frame")
+
+
+def test_bridge_learns(network, site):
+    """Behind which of its ports the desktop is, by the frames."""
+    network.add(site.conf(network, **TAP))
+    network.up()
+    assert network.ping(LAN[4].ip)
+    table = json.loads(site.gateway.output("bridge", "-json", "fdb", "show", "br", "br0"))
+    ports = {entry["mac"]: entry["ifname"] for entry in table}
+    assert ports[site.lan_mac()] == "lan0"
+    assert ports[mac(network)] in (site.gateway.device, "vx2")
 
 
 def test_the_tunnels_address_is_nobodys(network, one):
@@ -243,18 +292,34 @@ def test_default_route_over_the_bridge(network, site):
             wait_for(seen, "the LAN's router to be sent a packet")
 
 
+@contextlib.contextmanager
+def lan_of_the_usual_mtu(site):
+    """The gateway's device takes a LAN's 1500 bytes meanwhile, as in README.md."""
+    before = mtu_of(site.gateway, site.gateway.device)
+    site.gateway.run("ip", "link", "set", site.gateway.device, "mtu", UPLINK_MTU)
+    try:
+        yield
+    finally:
+        site.gateway.run("ip", "link", "set", site.gateway.device, "mtu", before)
+
+
 def test_bridge_with_a_port_of_its_own(network, one):
-    """Whoever else is on the bridge here, a virtual machine say, is on the LAN."""
-    with bridge(network, "ipv4.method", "disabled", "ipv6.method", "disabled"):
+    """Whoever else is on the bridge here, a virtual machine say, is on the LAN, with an MTU of 1500
+    if the tunnel's is as README.md has it."""
+    (size,) = re.findall(r"`\+vpn\.data mtu=(\d+)`", readme_section("Ethernet"))
+    with bridge(network, "ipv4.method", "disabled", "ipv6.method", "disabled"), \
+            lan_of_the_usual_mtu(one):
         network.desktop.sh("ip netns add guest\n"
                            "ip link add guest0 master br0 type veth peer name eth0 netns guest\n"
                            "ip link set guest0 up; ip -n guest link set eth0 up\n"
                            f"ip -n guest address add {OWN[4]} dev eth0")
         try:
             network.add(one.conf(network, **{"# Culvert: Bridge": "br0"}))
+            network.desktop.nmcli("connection", "modify", "office", "+vpn.data", f"mtu={size}")
             network.up()
-            assert network.desktop.succeeds("ip", "netns", "exec", "guest",
-                                            "ping", "-c1", "-w5", LAN[4].ip)
+            assert network.desktop.succeeds("ip", "netns", "exec", "guest", "ping", "-c1", "-w5",
+                                            "-Mdo", "-s1472", LAN[4].ip)
+            assert one.lan.succeeds("ping", "-c1", "-w5", "-Mdo", "-s1472", OWN[4].ip)
         finally:
             network.desktop.run("ip", "netns", "del", "guest")
 
@@ -293,11 +358,8 @@ def test_port_with_addresses_of_its_own(network, one):
 # ---- As README.md has it
 
 
-def readme_commands():
-    with open(README, encoding="utf-8") as file:
-        text = file.read()
-    section = text.split("\n## Ethernet\n")[1].split("\n## ")[0]
-    return re.findall(r"^    (nmcli .*)$", section, re.M)
+def readme_commands(title="Ethernet", program="nmcli"):
+    return re.findall(rf"^    ({program} .*)$", readme_section(title), re.M)
 
 
 def add_as_for_packets(network, site):
@@ -331,6 +393,40 @@ def test_readme_bridge(network, one):
         assert " dev wan0 " in network.route("203.0.113.9")
     finally:
         network.desktop.nmcli("connection", "delete", "lan")
+
+
+@contextlib.contextmanager
+def tcpdump(host, command):
+    """As README.md calls it, but to show the bytes as text, too: a function that returns it all."""
+    name = f"capture-{next(captures)}"
+    daemon = host.spawn(*command.split(), "-A", "-l", "--immediate-mode", log=name)
+    wait_for(lambda: "listening on" in host.log(name), "tcpdump")
+    try:
+        yield lambda: host.log(name)
+    finally:
+        host.stop(daemon)
+
+
+@pytest.mark.parametrize("kind", ["tun", "tap"])
+def test_readme_look_at_the_traffic(network, one, kind):
+    """In clear on the device, and outside WireGuard and nothing else."""
+    commands = [command.removeprefix("sudo ").replace("eth0", "wan0")
+                for command in readme_commands("Look at the traffic", "sudo tcpdump")]
+    assert len(commands) == 2
+    tap = kind == "tap"
+    network.add(one.conf(network, **TAP) if tap else network.conf(network.office))
+    gateway, target = (one.gateway, LAN[4].ip) if tap else \
+        (network.office, network.office.tunnel[0].ip)
+    with Recording(gateway, "wan0") as recording:
+        network.up()
+        with tcpdump(network.desktop, commands[0]) as inside_of_it, \
+                tcpdump(network.desktop, commands[1]) as outside:
+            count = replaced.ask(network.desktop, [target])
+            wait_for(lambda: inside_of_it().count("ICMP echo") >= count, "the packets in clear")
+            wait_for(lambda: outside().count("UDP, length") >= count, "WireGuard's datagrams")
+            assert replaced.MARKER.decode() in inside_of_it()
+            assert replaced.MARKER.decode() not in outside() and "ICMP" not in outside()
+        assert not replaced.readable(recording.wait_for_wireguard(count))
 
 
 # ---- The device
@@ -427,11 +523,8 @@ def test_mtu_of_the_bridge(network, one):
     network.add(one.conf(network, **TAP, MTU=UPLINK_MTU + VXLAN_OVERHEAD[4]))
     network.up()
     assert mtu(network) == UPLINK_MTU
-    one.gateway.run("ip", "link", "set", "wg0", "mtu", UPLINK_MTU)
-    try:
+    with lan_of_the_usual_mtu(one):
         assert network.desktop.succeeds("ping", "-c1", "-w5", "-Mdo", "-s1472", LAN[4].ip)
-    finally:
-        one.gateway.run("ip", "link", "set", "wg0", "mtu", 1420 - VXLAN_OVERHEAD[4])
 
 
 def test_kill_switch(network, one):
