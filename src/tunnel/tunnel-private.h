@@ -232,9 +232,10 @@ void tunnel_dialer_race(TunnelDialer *dialer, const WgOutput *initiation);
 int tunnel_uplink_find(const WgEndpoint *to, int tun_ifindex);
 
 /* tunnel_uplink_limit: has the kernel cut what is sent to that IPv6 address, beside the tunnel, to
- * `mtu` bytes: a route, which goes by itself after `seconds`. FALSE: it cannot, or what is not the
- * tunnel's own and goes there is to go into the tunnel, which the route would prevent.
- * tunnel_uplink_unlimit: takes it away. */
+ * `mtu` bytes: a route, which goes by itself after `seconds`, in place of an older one. FALSE:
+ * there is none, as it cannot be, or as what is not the tunnel's own and goes there would go
+ * elsewhere without the route: into this tunnel, or another one, or nowhere. tunnel_uplink_unlimit:
+ * takes it away. */
 gboolean tunnel_uplink_limit(const WgEndpoint *to, int tun_ifindex, guint mtu, guint seconds);
 void tunnel_uplink_unlimit(const WgEndpoint *to);
 

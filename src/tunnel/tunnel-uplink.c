@@ -37,6 +37,10 @@
 /* Before NetworkManager's own exception for the gateway, which has the metric of a link. */
 #define LIMIT_METRIC 1
 
+/* Says of a route of ours that the network, not the user, wants it; together with the metric,
+ * whose it is. */
+#define LIMIT_PROTOCOL RTPROT_REDIRECT
+
 /* A route to an address. */
 typedef struct {
     int ifindex; /* 0: there is none */
@@ -115,6 +119,12 @@ static guint32 read_number(const struct rtattr *attribute)
     return number;
 }
 
+/* It repeats a way that was found, and must not hide that there is a better one by now. */
+static gboolean is_limit(const struct rtmsg *message, const Route *route)
+{
+    return message->rtm_protocol == LIMIT_PROTOCOL && route->metric == LIMIT_METRIC;
+}
+
 static void read_route(Search *search, const struct nlmsghdr *header)
 {
     const struct rtmsg *message = NLMSG_DATA(header);
@@ -139,7 +149,8 @@ static void read_route(Search *search, const struct nlmsghdr *header)
     }
     if ((message->rtm_type != RTN_UNICAST && message->rtm_type != RTN_LOCAL) ||
         message->rtm_flags & RTM_F_CLONED || table < RT_TABLE_DEFAULT || route.ifindex == 0 ||
-        table > RT_TABLE_LOCAL || !covers(prefix, (guint) route.length, search->address))
+        table > RT_TABLE_LOCAL || is_limit(message, &route) ||
+        !covers(prefix, (guint) route.length, search->address))
         return;
     if (is_better(&route, &search->best))
         search->best = route;
@@ -294,7 +305,7 @@ static void fill_request(RouteRequest *request, const Search *search)
         .rtm_family = (unsigned char) search->family,
         .rtm_dst_len = (unsigned char) (8 * size),
         .rtm_table = RT_TABLE_MAIN,
-        .rtm_protocol = RTPROT_REDIRECT, /* of what the network, not the user, has said */
+        .rtm_protocol = LIMIT_PROTOCOL,
         .rtm_scope = RT_SCOPE_UNIVERSE,
         .rtm_type = RTN_UNICAST,
     };
@@ -303,30 +314,6 @@ static void fill_request(RouteRequest *request, const Search *search)
     if (memcmp(search->beside.next_hop, none, size) != 0)
         add_attribute(request, RTA_GATEWAY, search->beside.next_hop, size);
     add_attribute(request, RTA_PRIORITY, &(guint32){LIMIT_METRIC}, sizeof(guint32));
-}
-
-gboolean tunnel_uplink_limit(const WgEndpoint *to, int tun_ifindex, guint mtu, guint seconds)
-{
-    Search search = {.family = to->remote.any.sa_family, .tun_ifindex = tun_ifindex};
-    RouteRequest request = {
-        .header = {.nlmsg_type = RTM_NEWROUTE,
-                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE}};
-    guint8 metrics[RTA_SPACE(sizeof(guint32))];
-    struct rtattr *metric = (struct rtattr *) metrics;
-    guint32 value = mtu;
-
-    copy_destination(&search, to);
-    search_routes(&search);
-    if (search.beside.ifindex == 0 || find_ordinary_interface(&search) == tun_ifindex)
-        return FALSE;
-    fill_request(&request, &search);
-    metric->rta_type = RTAX_MTU;
-    metric->rta_len = (guint16) RTA_LENGTH(sizeof value);
-    memcpy(RTA_DATA(metric), &value, sizeof value);
-    add_attribute(&request, RTA_METRICS, metrics, sizeof metrics);
-    value = seconds;
-    add_attribute(&request, RTA_EXPIRES, &value, sizeof value);
-    return is_done(&request.header);
 }
 
 void tunnel_uplink_unlimit(const WgEndpoint *to)
@@ -341,11 +328,37 @@ void tunnel_uplink_unlimit(const WgEndpoint *to)
         .rtm_family = (unsigned char) search.family,
         .rtm_dst_len = search.family == AF_INET6 ? 128 : 32,
         .rtm_table = RT_TABLE_MAIN,
-        .rtm_protocol = RTPROT_REDIRECT,
+        .rtm_protocol = LIMIT_PROTOCOL,
     };
     add_attribute(&request, RTA_DST, search.address, search.family == AF_INET6 ? 16 : 4);
     add_attribute(&request, RTA_PRIORITY, &(guint32){LIMIT_METRIC}, sizeof(guint32));
     is_done(&request.header); /* its interface may have taken it along */
+}
+
+gboolean tunnel_uplink_limit(const WgEndpoint *to, int tun_ifindex, guint mtu, guint seconds)
+{
+    Search search = {.family = to->remote.any.sa_family, .tun_ifindex = tun_ifindex};
+    RouteRequest request = {
+        .header = {.nlmsg_type = RTM_NEWROUTE,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE}};
+    guint8 metrics[RTA_SPACE(sizeof(guint32))];
+    struct rtattr *metric = (struct rtattr *) metrics;
+    guint32 value = mtu;
+
+    copy_destination(&search, to);
+    /* An older one may lead elsewhere by now, and hides where ordinary packets would go. */
+    tunnel_uplink_unlimit(to);
+    search_routes(&search);
+    if (search.beside.ifindex == 0 || find_ordinary_interface(&search) != search.beside.ifindex)
+        return FALSE;
+    fill_request(&request, &search);
+    metric->rta_type = RTAX_MTU;
+    metric->rta_len = (guint16) RTA_LENGTH(sizeof value);
+    memcpy(RTA_DATA(metric), &value, sizeof value);
+    add_attribute(&request, RTA_METRICS, metrics, sizeof metrics);
+    value = seconds;
+    add_attribute(&request, RTA_EXPIRES, &value, sizeof value);
+    return is_done(&request.header);
 }
 
 /* ---- Watching ------------------------------------------------------------------------------- */

@@ -167,19 +167,9 @@ def test_default_route(routed, programs):
     assert "dev wan0" in a.ip("route", "get", "203.0.113.2", "mark", 51820)
 
 
-@pytest.mark.parametrize("everything", [False, True], ids=["ordinary", "default-route"])
-def test_narrow_path_of_which_nobody_tells(routed, everything):
-    """A route has the kernel cut what is sent to the peer; but where ordinary packets to the peer's
-    address go into the tunnel, as wg-quick has it, there is none: it would lead them past it."""
+def send_in_vain(routed, a, b):
+    """A stream from a to b, of whose packets the router loses the large ones, and does not say so."""
     host_a, host_b, net = routed
-    a, b = make_ends((host_a, host_b), ("culvert", "culvert"))
-    if everything:
-        a.wg("fwmark", 51820)
-        a.ip("-6", "route", "add", "default", "dev", "wg0", "table", 51820)
-        a.ip("-6", "rule", "add", "not", "fwmark", 51820, "table", 51820)
-        a.ip("-6", "rule", "add", "table", "main", "suppress_prefixlength", 0)
-        a.ip("-6", "route", "add", "fd08::/64", "dev", "wg0", "table", 51820)
-    a.add_peer(b, endpoint="[2001:db8:b::2]:51820")
     net.sh("nft add table inet mute\n"
            "nft 'add chain inet mute out { type filter hook output priority 0; }'\n"
            "nft add rule inet mute out icmpv6 type packet-too-big drop\n"
@@ -188,20 +178,79 @@ def test_narrow_path_of_which_nobody_tells(routed, everything):
     host_b.spawn("/usr/bin/python3", "-c", SINK, b.v6, log="sink")
     wait_for(lambda: "listening" in host_b.log("sink"), "the sink to listen")
     host_a.spawn("/usr/bin/python3", "-c", SOURCE, b.v6, log="source")
-    if everything:
-        wait_for(lambda: "no route can make them smaller" in a.log(), "the path to be judged", 30)
-        assert a.ip("-6", "route", "show", "proto", "redirect") == ""
-        assert "dev wg0" in a.ip("route", "get", "2001:db8:b::2")
-        return
-    wait_for(lambda: "all" in host_b.log("sink"), "the stream to arrive", 30)
-    limit, = a.ip("-6", "route", "show", "proto", "redirect").splitlines()
+
+
+def add_other_device(end):
+    end.ip("link", "add", "other0", "type", "veth", "peer", "name", "other1")
+    for name in ("other0", "other1"):
+        end.ip("link", "set", name, "up")
+
+
+def limits(end):
+    return end.ip("-6", "route", "show", "proto", "redirect").splitlines()
+
+
+def test_narrow_path_of_which_nobody_tells(routed):
+    """A route has the kernel cut what is sent to the peer; but not where it is not."""
+    a, b = make_ends(routed[:2], ("culvert", "culvert"))
+    a.add_peer(b, endpoint="[2001:db8:b::2]:51820")
+    send_in_vain(routed, a, b)
+    wait_for(lambda: "all" in b.host.log("sink"), "the stream to arrive", 30)
+    limit, = limits(a)
     assert limit.startswith("2001:db8:b::2 via 2001:db8:a::1 dev wan0 ") and " mtu 1280 " in limit
     # It is at another address, to which the path may be any.
     b.ip("address", "add", "2001:db8:b::3/64", "dev", "wan0", "nodad")
     b.ip("address", "del", "2001:db8:b::2/64", "dev", "wan0")
     assert b.ping(a.v6)
     assert a.endpoint(b) == "[2001:db8:b::3]:51820"
-    assert a.ip("-6", "route", "show", "proto", "redirect") == ""
+    assert limits(a) == []
+
+
+@pytest.mark.parametrize("device", ["wg0", "other0"], ids=["this-tunnel", "another-tunnel"])
+def test_narrow_path_beside_a_tunnel(routed, device):
+    """Where ordinary packets to the peer's address go into a tunnel, as wg-quick has it, there is no
+    route that makes the path narrow: it would lead them past the tunnel."""
+    a, b = make_ends(routed[:2], ("culvert", "culvert"))
+    if device != "wg0":
+        add_other_device(a)
+    a.wg("fwmark", 51820)
+    a.ip("-6", "route", "add", "default", "dev", device, "table", 51820)
+    a.ip("-6", "rule", "add", "not", "fwmark", 51820, "table", 51820)
+    a.ip("-6", "rule", "add", "table", "main", "suppress_prefixlength", 0)
+    a.ip("-6", "route", "add", "fd08::/64", "dev", "wg0", "table", 51820)
+    a.add_peer(b, endpoint="[2001:db8:b::2]:51820")
+    send_in_vain(routed, a, b)
+    wait_for(lambda: "no route can make them smaller" in a.log(), "the path to be judged", 30)
+    assert limits(a) == []
+    assert f"dev {device}" in a.ip("route", "get", "2001:db8:b::2")
+
+
+def renew_session(a, b):
+    b.wg("peer", a.public, "remove")
+    b.add_peer(a, endpoint="[2001:db8:a::2]:51820")
+    assert b.ping(a.v6)
+
+
+def test_narrow_path_follows_a_better_route(routed):
+    """The route that makes the path narrow does not hide that there is a better way by now, or that
+    ordinary packets go into a tunnel."""
+    _host_a, _host_b, net = routed
+    a, b = make_ends(routed[:2], ("culvert", "culvert"))
+    a.add_peer(b, endpoint="[2001:db8:b::2]:51820")
+    send_in_vain(routed, a, b)
+    wait_for(lambda: "all" in b.host.log("sink"), "the stream to arrive", 30)
+    net.run("ip", "address", "add", "2001:db8:a::7/64", "dev", "a0", "nodad")
+    a.ip("-6", "route", "add", "default", "via", "2001:db8:a::7", "metric", 10)
+    renew_session(a, b)
+    limit, = limits(a)
+    assert limit.startswith("2001:db8:b::2 via 2001:db8:a::7 dev wan0 ")
+    add_other_device(a)
+    a.ip("-6", "route", "add", "default", "dev", "other0", "table", 51820)
+    a.ip("-6", "rule", "add", "to", "2001:db8:b::/64", "not", "fwmark", 51820, "table", 51820)
+    a.ip("-6", "rule", "add", "table", "main", "suppress_prefixlength", 0)
+    a.wg("fwmark", 51820)
+    renew_session(a, b)
+    assert limits(a) == []
 
 
 # ---- Unreachable
