@@ -46,8 +46,7 @@ static int socket_by_thread(int netns, const NetnsQuestion *question)
     return there.fd;
 }
 
-/* ---- By the process ---------------------------------------------------------------------------
- */
+/* ---- By the process ------------------------------------------------------------------------- */
 
 static int socket_by_process(int netns, const NetnsQuestion *question)
 {
@@ -56,8 +55,11 @@ static int socket_by_process(int netns, const NetnsQuestion *question)
     guint n_fds = 0;
 
     if (sandbox_message_send(netns_process_fd, question, sizeof *question, &netns, 1, 0) &&
-        sandbox_message_receive(netns_process_fd, &answer, sizeof answer, fds, &n_fds) && n_fds > 0)
+        sandbox_message_receive(netns_process_fd, &answer, sizeof answer, fds, &n_fds) &&
+        n_fds == 1)
         return fds[0];
+    for (guint i = 0; i < n_fds; i++)
+        close(fds[i]);
     errno = answer.errsv;
     return -1;
 }

@@ -43,6 +43,11 @@ typedef struct {
 /* NULL: there is no process. */
 static CulvertResolver *the_resolver;
 
+static GHashTable *new_pending(void)
+{
+    return g_hash_table_new_full(NULL, NULL, NULL, g_object_unref);
+}
+
 /* ---- Answers -------------------------------------------------------------------------------- */
 
 static void free_addresses(gpointer addresses)
@@ -92,17 +97,20 @@ static void finish(GTask *task, const ResolverAnswer *answer)
     g_task_return_pointer(task, g_list_reverse(addresses), free_addresses);
 }
 
-/* The other process is gone; it cannot be started again from in here. */
+/* The other process is gone, or talks nonsense, and is not listened to any more: then it must not
+ * be asked, either. It cannot be started again from in here. Whoever is told may ask at once. */
 static void fail_all(CulvertResolver *self)
 {
+    g_autoptr(GHashTable) pending = g_steal_pointer(&self->pending);
     GHashTableIter iter;
     gpointer task;
 
     g_warning("The process that resolves names is gone: names cannot be resolved any more");
-    g_hash_table_iter_init(&iter, self->pending);
+    self->pending = new_pending();
+    shutdown(self->fd, SHUT_RDWR);
+    g_hash_table_iter_init(&iter, pending);
     while (g_hash_table_iter_next(&iter, NULL, &task))
         finish(task, &(ResolverAnswer){.status = account_is_task(task) ? EPIPE : EAI_FAIL});
-    g_hash_table_remove_all(self->pending);
 }
 
 /* It takes strangers' packets apart, so it is believed no more than they. */
@@ -314,7 +322,7 @@ GList *culvert_resolver_ask_servers_finish(GAsyncResult *result, GError **error)
 
 static void culvert_resolver_init(CulvertResolver *self)
 {
-    self->pending = g_hash_table_new_full(NULL, NULL, NULL, g_object_unref);
+    self->pending = new_pending();
 }
 
 /* The process's default resolver is there to its end. */

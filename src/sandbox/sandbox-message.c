@@ -53,7 +53,7 @@ gboolean sandbox_message_receive(int socket, gpointer data, gsize len,
         n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
     header = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_type == SCM_RIGHTS) {
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
         *n_fds = (guint) ((header->cmsg_len - CMSG_LEN(0)) / sizeof *fds);
         memcpy(fds, CMSG_DATA(header), *n_fds * sizeof *fds);
     }
