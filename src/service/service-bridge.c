@@ -12,10 +12,10 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <glib/gi18n-lib.h>
-#include <linux/if.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -73,13 +73,28 @@ gboolean culvert_service_bridge_check(const char *name, GError **error)
 
 /* ---- Watching ------------------------------------------------------------------------------- */
 
+/* Moved to another network namespace, it leaves a number behind that others may have. */
+static gboolean is_here(const CulvertServiceBridge *self)
+{
+    char name[IF_NAMESIZE];
+
+    return if_indextoname((guint) culvert_tun_get_ifindex(self->tun), name) &&
+           g_str_equal(name, culvert_tun_get_name(self->tun));
+}
+
 /* EBUSY: it is a port already. */
 static gboolean on_check(gpointer user_data)
 {
     CulvertServiceBridge *self = user_data;
-    int status = add_port(self->name, culvert_tun_get_ifindex(self->tun));
+    int status;
 
     self->check_id = 0;
+    if (!is_here(self)) {
+        g_info("Interface %s is in another network namespace than the bridge “%s”",
+               culvert_tun_get_name(self->tun), self->name);
+        return G_SOURCE_REMOVE;
+    }
+    status = add_port(self->name, culvert_tun_get_ifindex(self->tun));
     if (status == 0)
         g_message("Interface %s is a port of the bridge “%s” again",
                   culvert_tun_get_name(self->tun), self->name);

@@ -76,6 +76,25 @@ def test_port_of_a_bridge(world):
         wait_for(lambda: world.computer.devices() == ["br0", "br1"], "the device to go")
 
 
+def test_stranger_with_the_number_of_a_port(world):
+    """In another namespace the device is no port any more, and nor is who gets its number here."""
+    service = world.service("--debug")
+    run = world.computer.run
+    with bridge(world):
+        service.connect(world.account().connection(bridge="br0", **TAP))
+        service.wait_state(STARTED)
+        number = link(world).split(":")[0]
+        run("ip", "netns", "add", "away")
+        try:
+            run("ip", "link", "set", "culvert0", "netns", "away")
+            run("ip", "link", "add", "stranger0", "index", number, "type", "veth")
+            service.wait_log("in another network namespace than the bridge")
+            assert " master " not in link(world, "stranger0")
+        finally:
+            run("ip", "link", "del", "stranger0")
+            run("ip", "netns", "del", "away")
+
+
 def test_bridge_that_goes_while_connecting(world):
     """It is there at first, and not any more when the gateway has answered."""
     service = world.service()
