@@ -173,15 +173,18 @@ void tunnel_narrow_suspect(TunnelNarrow *self, const WgKey *peer,
                            const TunnelBlackholeFlow *segment)
 {
     const Suspect suspect = {*peer, segment->flow, segment->sequence};
-    gboolean known = FALSE;
+    gboolean is_new;
 
     pthread_mutex_lock(&self->lock);
-    for (guint i = 0; i < self->n_suspects && !known; i++)
-        known = same_suspect(&self->suspects[i], &suspect);
-    if (!known && self->n_suspects < SUSPECTS_MAX)
+    is_new = self->n_suspects < SUSPECTS_MAX;
+    for (guint i = 0; i < self->n_suspects && is_new; i++)
+        is_new = !same_suspect(&self->suspects[i], &suspect);
+    if (is_new)
         self->suspects[self->n_suspects++] = suspect;
     pthread_mutex_unlock(&self->lock);
-    tunnel_wake(self->tunnel);
+    /* For those that wait there, it has been woken. */
+    if (is_new)
+        tunnel_wake(self->tunnel);
 }
 
 static gboolean may_look(TunnelNarrow *self, gint64 now)
