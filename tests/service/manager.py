@@ -207,7 +207,8 @@ def types(dictionary):
     return found
 
 
-def connection(data, secrets=None, name="office", ifname=None, timeout=None, port_of=None):
+def connection(data, secrets=None, name="office", ifname=None, timeout=None, port_of=None,
+               persistent=False):
     """A connection as NetworkManager hands it over."""
     about = {"id": GLib.Variant("s", name), "uuid": GLib.Variant("s", str(uuid.uuid4())),
              "type": GLib.Variant("s", "vpn")}
@@ -221,6 +222,8 @@ def connection(data, secrets=None, name="office", ifname=None, timeout=None, por
         vpn["secrets"] = GLib.Variant("a{ss}", secrets)
     if timeout:
         vpn["timeout"] = GLib.Variant("u", timeout)
+    if persistent:
+        vpn["persistent"] = GLib.Variant("b", True)
     auto = {"method": GLib.Variant("s", "auto")}
     return GLib.Variant("a{sa{sv}}",
                         {"connection": about, "vpn": vpn, "ipv4": auto, "ipv6": auto})

@@ -2,6 +2,7 @@
 """What a connection makes of clocks that jump. CULVERT_CLOCK: clock.c of tests/interop, built."""
 
 import os
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ from manager import STARTED, STOPPED
 from status import get_status
 
 HOUR, YEAR = 3600, 365 * 86400
+SPEED = 240  # of the clocks that keys and timers go by: an hour takes 15 seconds
 
 
 @pytest.fixture(name="clock")
@@ -22,9 +24,9 @@ def ping(world):
     return world.computer.succeeds("ping", "-c1", "-w10", "10.8.0.1")
 
 
-def connected(world, me, clock):
-    service = world.service(env=clock.environment)
-    service.connect(me.connection(ifname="clock0"))
+def connected(world, me, clock, speed=1, **settings):
+    service = world.service(env={**clock.environment, "LAB_CLOCK_SPEED": str(speed)})
+    service.connect(me.connection(ifname="clock0", **settings))
     service.wait_state(STARTED)
     world.computer.sh(f"ip address add 10.8.0.{me.number}/24 dev clock0; ip link set clock0 up")
     assert ping(world)
@@ -53,6 +55,26 @@ def test_away_for_an_hour(world, clock):
              "it to notice")
     wait_for(lambda: sessions(world) > before, "a new session")
     assert ping(world)
+    assert_goes_on(world, service)
+
+
+def test_gateway_away_for_an_hour(world, clock):
+    """A connection that is to persist looks for it all the time, and is there again with it; one
+    that is not would have ended after two and a half minutes of that time."""
+    service = connected(world, world.account(), clock, SPEED, persistent=True)
+    world.gateway.stop_wireguard()
+    try:
+        left = time.monotonic()
+        assert not world.computer.succeeds("ping", "-c1", "-w1", "10.8.0.1")
+        service.wait_log("has not answered for 90 seconds; still trying")
+        wait_for(lambda: time.monotonic() - left > HOUR / SPEED, "the hour to pass", 30)
+        status, (peer,) = get_status(service)
+        assert status["state"] == peer["state"] == "silent"
+        assert peer["last-handshake-age"] > HOUR
+    finally:
+        world.gateway.start()
+    assert ping(world)
+    wait_for(lambda: get_status(service)[0]["state"] == "connected", "the status to say so")
     assert_goes_on(world, service)
 
 

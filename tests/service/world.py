@@ -34,8 +34,9 @@ class Account:
         return {"private-key": self.keys.private,
                 **{key.replace("_", "-"): value for key, value in more.items()}}
 
-    def connection(self, ifname=None, name="office", timeout=None, **changes):
-        return connection(self.data(**changes), self.secrets(), name, ifname, timeout)
+    def connection(self, ifname=None, name="office", timeout=None, persistent=False, **changes):
+        return connection(self.data(**changes), self.secrets(), name, ifname, timeout,
+                          persistent=persistent)
 
 
 class World:
