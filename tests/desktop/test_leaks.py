@@ -386,6 +386,9 @@ def test_profile_that_is_deleted_opens_it(network):
 
 
 # ---- Names
+#
+# With what NetworkManager does by itself, and with dnsmasq. Not with systemd-resolved: it wants a
+# systemd that runs, which no host in a namespace has.
 
 
 @contextlib.contextmanager
@@ -453,6 +456,15 @@ def test_split_tunnel_asks_for_its_domains_alone(network):
             assert record.clear() != []
         inside = network.office.log("dns")[before:]
         assert "nothing.office.example" in inside and "gateway.example" not in inside
+
+
+def test_split_tunnel_without_a_resolver_asks_it_first(network):
+    """With dns=default there is one list of servers, and no choice by domain: see the manual."""
+    network.add(network.conf(network.office, DNS="10.8.0.1, ~office.example"))
+    network.up()
+    servers = re.findall(r"^nameserver (\S+)", network.desktop.read("/etc/resolv.conf"), re.M)
+    assert servers[0] == "10.8.0.1" and "192.0.2.1" in servers
+    assert INSIDE[4] in look_up(network, "intranet.office.example")
 
 
 @pytest.mark.parametrize("how", ["default", "dnsmasq"])
