@@ -117,15 +117,21 @@ def test_cycles(culvert):
         for peer in peers:
             culvert.set("peer", peer, "remove")
 
+    def at_rest():
+        """What it has while it is down. A request is answered and its end seen after those of
+        clients that have gone before."""
+        wait_for(lambda: resources(pid)["threads"] <= threads, "the packet threads to end")
+        assert "errno=0" in culvert.request("get=1\n\n")
+        return resources(pid)
+
     pid = culvert.pid()
-    there = configuration(culvert.host)
+    there, threads = configuration(culvert.host), resources(pid)["threads"]
     for _ in range(CYCLES // 5):
         cycle()
-    before = resources(pid)
+    before = at_rest()
     for _ in range(CYCLES - CYCLES // 5):
         cycle()
-    wait_for(lambda: resources(pid)["threads"] <= before["threads"], "the packet threads to end")
-    after = resources(pid)
+    after = at_rest()
     print(f"{CYCLES} cycles: before {before}, after {after}")
     assert after["descriptors"] == before["descriptors"]
     assert SANITIZED or after["memory_kb"] - before["memory_kb"] <= GROWTH_KB
