@@ -254,6 +254,53 @@ def test_gateways_address_is_for_the_tunnel_alone(network):
         assert record.clear() == []
 
 
+@pytest.fixture
+def container(network):
+    """A network namespace whose packets the desktop routes, out of its uplink by its own address.
+    Yields how a command begins that runs there."""
+    desktop = network.desktop
+    name = f"container-{time.monotonic_ns()}"
+    inside = desktop.spawn("unshare", "--net", "sh", "-c", "echo pid $$; exec sleep 1000", log=name)
+    pid = wait_for(lambda: re.search(r"pid (\d+)\n", desktop.log(name)), "the container")[1]
+    desktop.run("ip", "link", "add", "guest0", "type", "veth", "peer", "name", "eth0", "netns", pid)
+    # Else NetworkManager takes its address away.
+    wait_for(lambda: desktop.succeeds("nmcli", "device", "set", "guest0", "managed", "no"),
+             "NetworkManager to see it")
+    desktop.sh("ip address add 172.31.0.1/24 dev guest0 && ip link set guest0 up"
+               " && sysctl -qw net.ipv4.ip_forward=1"
+               " && nft add table ip guest && nft add chain ip guest nat"
+               " '{ type nat hook postrouting priority srcnat; }'"
+               " && nft add rule ip guest nat ip saddr 172.31.0.0/24 masquerade")
+    there = ("nsenter", f"--net=/proc/{pid}/ns/net")
+    desktop.run(*there, "sh", "-c", "ip address add 172.31.0.2/24 dev eth0 && ip link set eth0 up"
+                " && ip route add default via 172.31.0.1")
+    yield there
+    desktop.sh("ip link del guest0; nft delete table ip guest; sysctl -qw net.ipv4.ip_forward=0")
+    desktop.stop(inside)
+
+
+def test_what_is_routed_for_others_is_kept_in_as_well(network, container):
+    """A container's packets are not the desktop's own: it forwards them."""
+    def reaches(address):
+        return network.desktop.succeeds(*container, "ping", "-c1", "-w2", address)
+    add_switch(network)
+    with recording(network) as record:
+        wait_for(lambda: reaches("198.51.3.2"), "the desktop to forward")
+        assert record.clear(), "nothing would be recorded"
+        network.up()
+        start = record.first_tunnelled()
+        assert network.ping(INSIDE[4]) and reaches(INSIDE[4])
+        network.desktop.run("ip", "route", "add", "198.51.3.2/32", "via", "192.0.2.1", "dev",
+                            "wan0")
+        try:
+            assert not reaches("198.51.3.2")
+        finally:
+            network.desktop.run("ip", "route", "del", "198.51.3.2/32")
+        kill_service(network)
+        assert not reaches(INSIDE[4])
+        assert record.clear(start) == []
+
+
 @pytest.mark.parametrize("kill_switch", ["yes", "allow-local"])
 def test_local_network(network, kill_switch):
     """A printer with a private address, and one that the network claims, but that others own."""
