@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * culvert-ethernet.c: the way through a frame's tags to the IP packet in it.
+ * culvert-ethernet.c: a frame's tags, and the way through them to the IP packet in it.
  */
 #include "culvert-ethernet.h"
 
 #include "culvert-ip.h"
+
+/* Of a tag: three bits of priority and one of eligibility to be dropped are before it. */
+#define VLAN_MASK 0x0fff
 
 static gboolean is_tag(guint16 type)
 {
@@ -31,4 +34,12 @@ gsize culvert_ethernet_find_ip(const guint8 *frame, gsize len)
     if (type == ETHERNET_TYPE_IPV6)
         return frame[ip] >> 4 == 6 ? ip : 0;
     return 0;
+}
+
+guint16 culvert_ethernet_find_vlan(const guint8 *frame, gsize len)
+{
+    if (!is_tag(culvert_get16(frame + ETHERNET_TYPE)) ||
+        len < ETHERNET_HEADER_SIZE + ETHERNET_VLAN_TAG_SIZE)
+        return 0;
+    return culvert_get16(frame + ETHERNET_HEADER_SIZE) & VLAN_MASK;
 }

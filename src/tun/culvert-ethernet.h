@@ -31,4 +31,9 @@ G_BEGIN_DECLS
  * there, and it is that of the EtherType; nothing else is checked. 0: no such packet. */
 gsize culvert_ethernet_find_ip(const guint8 *frame, gsize len);
 
+/* culvert_ethernet_find_vlan: the VLAN, 1 to 4095, that the first tag of `frame` names, which has
+ * `len` bytes, at least ETHERNET_HEADER_SIZE. 0: no tag, only one with a priority (IEEE 802.1Q,
+ * 9.6), or not all of it is there. */
+guint16 culvert_ethernet_find_vlan(const guint8 *frame, gsize len);
+
 G_END_DECLS

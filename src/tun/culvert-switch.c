@@ -13,13 +13,17 @@
 
 #include "culvert-ethernet.h"
 
+/* A port's number is that of its place, and behind that how often somebody else had the place
+ * before: who still has the number of one that is gone does not mean the next one by it. */
 #define N_PORTS (1 + CULVERT_SWITCH_REMOTES_MAX)
+#define SERIALS (G_MAXUINT / N_PORTS)
+G_STATIC_ASSERT((N_PORTS & (N_PORTS - 1)) == 0);
 
 typedef struct _Station Station;
 
 struct _Station {
-    guint64 address; /* six bytes */
-    guint port;
+    guint64 address; /* see get_address() */
+    guint port;      /* its place */
     gint64 heard;
     Station *chain;           /* the next one in its bucket, or of those not in use */
     Station *older, *younger; /* of its port */
@@ -28,6 +32,7 @@ struct _Station {
 typedef struct {
     CulvertVtep vtep;
     Station *memory; /* NULL: there is no such port */
+    guint serial;    /* how many there were before in this place */
     guint n_touched; /* the others have never been used, nor touched */
     Station *unused;
     Station *oldest, *youngest;
@@ -45,15 +50,24 @@ struct _CulvertSwitch {
     guint n_remotes;     /* in use */
     GHashTable *by_vtep; /* CulvertVtep of the port -> Port */
     CulvertSwitchStats stats;
+    guint64 own[CULVERT_SWITCH_OWN_MAX]; /* 0: none */
     Port ports[N_PORTS];
 };
 
+/* A MAC address as a number of 48 bits. In the table the VLAN is in front of it: what has the same
+ * address in another one is another station (IEEE 802.1Q, 8.8: independent VLAN learning). */
 static guint64 get_address(const guint8 *bytes)
 {
     guint64 address = 0;
 
-    memcpy(&address, bytes, ETHERNET_ADDRESS);
+    for (guint i = 0; i < ETHERNET_ADDRESS; i++)
+        address = address << 8 | bytes[i];
     return address;
+}
+
+static guint64 in_vlan(guint64 address, guint16 vlan)
+{
+    return address | (guint64) vlan << (8 * ETHERNET_ADDRESS);
 }
 
 /* ---- Stations ------------------------------------------------------------------------------- */
@@ -166,6 +180,16 @@ static void remember(CulvertSwitch *self, guint at, guint64 address, gint64 now)
     add_to_bucket(self, station);
 }
 
+/* Whether a station that is remembered at another port may be at this one now. */
+static gboolean may_move(const Station *station, guint at, gint64 now)
+{
+    if (at == CULVERT_SWITCH_DEVICE)
+        return TRUE;
+    if (station->port == CULVERT_SWITCH_DEVICE)
+        return now - station->heard >= CULVERT_SWITCH_LEAVING;
+    return has_aged(station, now);
+}
+
 /* FALSE: the station is somewhere else. */
 static gboolean learn(CulvertSwitch *self, guint at, guint64 address, gint64 now)
 {
@@ -177,7 +201,7 @@ static gboolean learn(CulvertSwitch *self, guint at, guint64 address, gint64 now
         append(&self->ports[at], station);
         return TRUE;
     }
-    if (station && at != CULVERT_SWITCH_DEVICE && !has_aged(station, now))
+    if (station && !may_move(station, at, now))
         return FALSE;
     if (station)
         forget(self, station);
@@ -187,9 +211,23 @@ static gboolean learn(CulvertSwitch *self, guint at, guint64 address, gint64 now
 
 /* ---- Ports ---------------------------------------------------------------------------------- */
 
+static guint number_of(const CulvertSwitch *self, guint at)
+{
+    return self->ports[at].serial % SERIALS * N_PORTS + at;
+}
+
+/* The place of the port with that number; N_PORTS: there is none. */
+static guint find_port(const CulvertSwitch *self, guint number)
+{
+    guint at = number % N_PORTS;
+
+    return self->ports[at].memory && number_of(self, at) == number ? at : N_PORTS;
+}
+
 static void open_port(CulvertSwitch *self, guint at)
 {
-    self->ports[at] = (Port){.memory = g_new(Station, n_stations(at))};
+    self->ports[at] =
+        (Port){.memory = g_new(Station, n_stations(at)), .serial = self->ports[at].serial};
     self->n_ports = MAX(self->n_ports, at + 1);
 }
 
@@ -201,6 +239,7 @@ static void close_port(CulvertSwitch *self, guint at)
     while (port->oldest)
         forget(self, port->oldest);
     g_clear_pointer(&port->memory, g_free);
+    port->serial++;
     while (!self->ports[self->n_ports - 1].memory)
         self->n_ports--;
     self->n_remotes--;
@@ -278,7 +317,7 @@ guint culvert_switch_find_remote(CulvertSwitch *self, const CulvertVtep *remote)
 
     pthread_mutex_lock(&self->lock);
     port = g_hash_table_lookup(self->by_vtep, remote);
-    at = port ? (guint) (port - self->ports) : 0;
+    at = port ? number_of(self, (guint) (port - self->ports)) : 0;
     pthread_mutex_unlock(&self->lock);
     return at;
 }
@@ -286,13 +325,16 @@ guint culvert_switch_find_remote(CulvertSwitch *self, const CulvertVtep *remote)
 gboolean culvert_switch_next_remote(CulvertSwitch *self, guint *port, guint except,
                                     CulvertVtep *vtep)
 {
+    guint at = *port % N_PORTS;
     gboolean found = FALSE;
 
     pthread_mutex_lock(&self->lock);
-    while (!found && ++*port < self->n_ports)
-        found = *port != except && self->ports[*port].memory;
-    if (found)
-        *vtep = self->ports[*port].vtep;
+    while (!found && ++at < self->n_ports)
+        found = self->ports[at].memory && number_of(self, at) != except;
+    if (found) {
+        *vtep = self->ports[at].vtep;
+        *port = number_of(self, at);
+    }
     pthread_mutex_unlock(&self->lock);
     return found;
 }
@@ -313,7 +355,7 @@ static gboolean is_reserved(const guint8 *address)
 }
 
 /* Whether so many copies of what came in at the port may be made now. If it has made none for long,
- * they may, however many they are. */
+ * they may, however many they are; it pays for at most one second of those beyond the limit. */
 static gboolean take_tokens(Port *port, guint64 copies, gint64 now)
 {
     gint64 cost = (gint64) (copies * G_USEC_PER_SEC / CULVERT_SWITCH_COPIES_PER_SECOND);
@@ -321,7 +363,7 @@ static gboolean take_tokens(Port *port, guint64 copies, gint64 now)
 
     if (full > now && full + cost - now > G_USEC_PER_SEC)
         return FALSE;
-    port->flood_full = full + cost;
+    port->flood_full = MIN(full + cost, now + 2 * G_USEC_PER_SEC);
     return TRUE;
 }
 
@@ -330,17 +372,33 @@ static guint n_other_remotes(const CulvertSwitch *self, guint from)
     return self->n_remotes - (from == CULVERT_SWITCH_DEVICE ? 0 : 1);
 }
 
-/* Broadcast, multicast, and who is not known. To a single remote an unknown station's frame costs
- * what a known one's does: it is not limited. */
-static void flood(CulvertSwitch *self, guint from, gboolean group, guint count, gint64 now,
-                  CulvertForwarding *to)
+/* Broadcast and multicast: each costs the device's stations something, too, where it is one of
+ * those who get it. */
+static void flood_group(CulvertSwitch *self, guint from, guint count, gint64 now,
+                        CulvertForwarding *to)
+{
+    gboolean to_device = from != CULVERT_SWITCH_DEVICE;
+    guint others = n_other_remotes(self, from), copies = others + (to_device ? 1 : 0);
+
+    if (copies == 0 || !take_tokens(&self->ports[from], (guint64) count * copies, now)) {
+        self->stats.flooded += count;
+        return;
+    }
+    to->to_device = to_device;
+    to->flood = others > 0;
+}
+
+/* To a single receiver an unknown station's frame costs what a known one's does: the device, and a
+ * single remote, are not limited. */
+static void flood_unknown(CulvertSwitch *self, guint from, guint count, gint64 now,
+                          CulvertForwarding *to)
 {
     guint others = n_other_remotes(self, from);
 
     to->to_device = from != CULVERT_SWITCH_DEVICE;
-    to->flood = others > 0 && ((!group && others == 1) ||
-                               take_tokens(&self->ports[from], (guint64) count * others, now));
-    if (others > 0 ? !to->flood : !to->to_device)
+    to->flood = others == 1 ||
+                (others > 1 && take_tokens(&self->ports[from], (guint64) count * others, now));
+    if (!to->to_device && !to->flood)
         self->stats.flooded += count;
 }
 
@@ -354,47 +412,103 @@ static void forward_to_station(CulvertSwitch *self, const Station *station, guin
     } else if (station->port == CULVERT_SWITCH_DEVICE) {
         to->to_device = TRUE;
     } else {
-        to->remote = station->port;
+        to->remote = number_of(self, station->port);
         to->vtep = self->ports[station->port].vtep;
     }
 }
 
-static void forward_locked(CulvertSwitch *self, guint from, const guint8 *frame, guint count,
-                           gint64 now, CulvertForwarding *to)
+/* Stations of this machine are at the device, in whichever VLAN, and nowhere else. */
+static gboolean is_own(const CulvertSwitch *self, guint64 address)
 {
-    const guint8 *destination = frame + ETHERNET_DESTINATION, *source = frame + ETHERNET_SOURCE;
-    const Station *station;
-
-    if (from >= self->n_ports || !self->ports[from].memory)
-        return; /* gone just now */
-    if (is_group(source) || get_address(source) == 0) {
-        self->stats.malformed++;
-        return;
+    for (guint i = 0; i < G_N_ELEMENTS(self->own); i++) {
+        if (self->own[i] == address && address != 0)
+            return TRUE;
     }
+    return FALSE;
+}
+
+static void forward_to_own(CulvertSwitch *self, guint from, CulvertForwarding *to)
+{
+    to->to_device = to->known = from != CULVERT_SWITCH_DEVICE;
+    if (!to->to_device)
+        self->stats.local++;
+}
+
+static void forward_unicast(CulvertSwitch *self, guint from, guint64 destination, guint count,
+                            gint64 now, CulvertForwarding *to)
+{
+    const Station *station = find_station(self, destination);
+
+    if (station && !has_aged(station, now))
+        forward_to_station(self, station, from, to);
+    else
+        flood_unknown(self, from, count, now, to);
+}
+
+/* FALSE: nobody sends such a frame, or not from there. */
+static gboolean take_source(CulvertSwitch *self, guint from, const guint8 *source, guint16 vlan,
+                            gint64 now)
+{
+    guint64 address = get_address(source);
+    gboolean there;
+
+    if (is_group(source) || address == 0) {
+        self->stats.malformed++;
+        return FALSE;
+    }
+    there = is_own(self, address) ? from == CULVERT_SWITCH_DEVICE
+                                  : learn(self, from, in_vlan(address, vlan), now);
+    if (!there)
+        self->stats.moved++;
+    return there;
+}
+
+static void forward_locked(CulvertSwitch *self, guint from, const guint8 *frame, gsize len,
+                           guint count, gint64 now, CulvertForwarding *to)
+{
+    const guint8 *destination = frame + ETHERNET_DESTINATION;
+    guint16 vlan = culvert_ethernet_find_vlan(frame, len);
+
     if (is_reserved(destination)) {
         self->stats.reserved++;
         return;
     }
-    if (!learn(self, from, get_address(source), now)) {
-        self->stats.moved++;
+    if (!take_source(self, from, frame + ETHERNET_SOURCE, vlan, now))
         return;
-    }
-    station = is_group(destination) ? NULL : find_station(self, get_address(destination));
-    if (station && !has_aged(station, now))
-        forward_to_station(self, station, from, to);
+    if (is_group(destination))
+        flood_group(self, from, count, now, to);
+    else if (is_own(self, get_address(destination)))
+        forward_to_own(self, from, to);
     else
-        flood(self, from, is_group(destination), count, now, to);
+        forward_unicast(self, from, in_vlan(get_address(destination), vlan), count, now, to);
 }
 
 void culvert_switch_forward(CulvertSwitch *self, guint from, const guint8 *frame, gsize len,
                             guint count, gint64 now, CulvertForwarding *to)
 {
+    guint at;
+
     *to = (CulvertForwarding){0};
     pthread_mutex_lock(&self->lock);
-    if (len < ETHERNET_HEADER_SIZE)
+    at = find_port(self, from);
+    if (at == N_PORTS)
+        self->stats.gone++;
+    else if (len < ETHERNET_HEADER_SIZE)
         self->stats.malformed++;
     else
-        forward_locked(self, from, frame, count, now, to);
+        forward_locked(self, at, frame, len, count, now, to);
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* ---- Settings ------------------------------------------------------------------------------- */
+
+void culvert_switch_set_own(CulvertSwitch *self, const guint8 *addresses, guint n)
+{
+    g_return_if_fail(n <= CULVERT_SWITCH_OWN_MAX);
+
+    pthread_mutex_lock(&self->lock);
+    for (guint i = 0; i < CULVERT_SWITCH_OWN_MAX; i++)
+        self->own[i] = i < n ? get_address(addresses + i * ETHERNET_ADDRESS) : 0;
     pthread_mutex_unlock(&self->lock);
 }
 

@@ -77,6 +77,22 @@ static const CulvertForwarding *put_many(Fixture *f, guint from, guint64 source,
     return &f->to;
 }
 
+/* With a tag of that EtherType. */
+static const CulvertForwarding *put_tagged(Fixture *f, guint from, guint64 source,
+                                           guint64 destination, guint16 type, guint16 tag)
+{
+    guint8 frame[60] = {0};
+
+    put_address(frame, destination);
+    put_address(frame + 6, source);
+    frame[12] = (guint8) (type >> 8);
+    frame[13] = (guint8) type;
+    frame[14] = (guint8) (tag >> 8);
+    frame[15] = (guint8) tag;
+    culvert_switch_forward(f->ports, from, frame, sizeof frame, 1, f->now, &f->to);
+    return &f->to;
+}
+
 static const CulvertForwarding *put(Fixture *f, guint from, guint64 source, guint64 destination)
 {
     return put_many(f, from, source, destination, 1);
@@ -171,15 +187,98 @@ static void test_no_moves(Fixture *f, gconstpointer data)
     assert_dropped(put(f, 2, station(1), station(7)));
     g_assert_cmpuint(stats_of(f).moved, ==, 2);
     assert_remote(put(f, DEVICE, station(9), station(1)), 1);
-    /* Nor from the device to a remote. */
-    assert_dropped(put(f, 2, station(9), BROADCAST));
-    /* But to the device at once, */
-    assert_flooded(put(f, DEVICE, station(1), BROADCAST), DEVICE);
-    assert_device(put(f, 3, station(3), station(1)));
-    /* and to a remote when it has aged. */
-    f->now += CULVERT_SWITCH_AGEING;
+    f->now += CULVERT_SWITCH_AGEING - 1;
+    assert_dropped(put(f, 2, station(1), BROADCAST));
+    /* But to another remote when it has aged, */
+    f->now += 1;
     assert_flooded(put(f, 2, station(1), BROADCAST), 2);
     assert_remote(put(f, DEVICE, station(9), station(1)), 2);
+    /* and to the device at once. */
+    assert_flooded(put(f, DEVICE, station(1), BROADCAST), DEVICE);
+    assert_device(put(f, 3, station(3), station(1)));
+}
+
+/* Carried from the device's side to a remote's. */
+static void test_leaving(Fixture *f, gconstpointer data)
+{
+    put(f, DEVICE, station(1), BROADCAST);
+    f->now += 9 * SECOND;
+    put(f, DEVICE, station(1), BROADCAST); /* still there */
+    f->now += 10 * SECOND - 1;
+    assert_dropped(put(f, 2, station(1), BROADCAST));
+    f->now += 1;
+    assert_flooded(put(f, 2, station(1), BROADCAST), 2);
+    assert_remote(put(f, DEVICE, station(9), station(1)), 2);
+    /* From there to another remote is a move between remotes. */
+    f->now += CULVERT_SWITCH_AGEING - 1;
+    assert_dropped(put(f, 1, station(1), BROADCAST));
+}
+
+static void set_own(Fixture *f, guint64 device, guint64 bridge)
+{
+    guint8 addresses[12];
+
+    put_address(addresses, device);
+    put_address(addresses + 6, bridge);
+    culvert_switch_set_own(f->ports, addresses, 2);
+}
+
+/* However long it has said nothing, in whichever VLAN, and whoever had its address before. */
+static void test_own(Fixture *f, gconstpointer data)
+{
+    put(f, 2, station(1), BROADCAST);
+    set_own(f, station(1), station(2));
+    for (guint own = 1; own <= 2; own++) {
+        f->now += 2 * CULVERT_SWITCH_AGEING;
+        assert_dropped(put(f, 1, station(own), BROADCAST));
+        assert_dropped(put_tagged(f, 1, station(own), BROADCAST, 0x8100, 10));
+        assert_device(put(f, 3, station(3), station(own)));
+        assert_device(put_tagged(f, 3, station(3), station(own), 0x8100, 10));
+        assert_flooded(put(f, DEVICE, station(own), BROADCAST), DEVICE);
+        assert_dropped(put(f, DEVICE, station(9), station(own)));
+    }
+    g_assert_cmpuint(stats_of(f).moved, ==, 4);
+    g_assert_cmpuint(stats_of(f).local, ==, 2);
+    /* Another one; the old one is like any other's. */
+    set_own(f, station(1), 0);
+    f->now += CULVERT_SWITCH_AGEING;
+    assert_dropped(put(f, 1, station(1), BROADCAST));
+    assert_flooded(put(f, 1, station(2), BROADCAST), 1);
+    g_assert_cmpuint(stats_of(f).malformed, ==, 0);
+    assert_dropped(put(f, 1, 0, BROADCAST));
+    g_assert_cmpuint(stats_of(f).malformed, ==, 1);
+}
+
+/* The same address in two VLANs is that of two stations; no tag, and one with a priority only, are
+ * the same. */
+static void test_vlans(Fixture *f, gconstpointer data)
+{
+    put(f, 1, station(1), BROADCAST);
+    assert_flooded(put_tagged(f, 2, station(1), BROADCAST, 0x8100, 10), 2);
+    assert_flooded(put_tagged(f, 3, station(1), BROADCAST, 0x88a8, 4095), 3);
+    assert_remote(put(f, DEVICE, station(9), station(1)), 1);
+    assert_remote(put_tagged(f, DEVICE, station(9), station(1), 0x8100, 0xe000), 1);
+    assert_remote(put_tagged(f, DEVICE, station(9), station(1), 0x8100, 10), 2);
+    assert_remote(put_tagged(f, DEVICE, station(9), station(1), 0x8100, 0x700a), 2);
+    assert_remote(put_tagged(f, DEVICE, station(9), station(1), 0x88a8, 4095), 3);
+    assert_flooded(put_tagged(f, DEVICE, station(9), station(1), 0x8100, 11), DEVICE);
+    assert_dropped(put_tagged(f, 3, station(1), BROADCAST, 0x8100, 10));
+    assert_dropped(put_tagged(f, 3, station(1), BROADCAST, 0x8100, 0x2000));
+}
+
+/* Nothing is read that is not there. */
+static void test_half_a_tag(Fixture *f, gconstpointer data)
+{
+    const guint8 head[14] = {[0] = 2, [5] = 1, [6] = 2, [11] = 2, [12] = 0x81};
+
+    for (gsize len = sizeof head; len < 18; len++) {
+        g_autofree guint8 *frame = g_malloc0(len);
+
+        memcpy(frame, head, sizeof head);
+        memset(frame + sizeof head, 0xff, len - sizeof head);
+        culvert_switch_forward(f->ports, DEVICE, frame, len, 1, f->now, &f->to);
+        assert_device(put(f, 1, station(3), station(2)));
+    }
 }
 
 /* ---- What is not forwarded ------------------------------------------------------------------ */
@@ -265,19 +364,35 @@ static void test_flood_limit(Fixture *f, gconstpointer data)
 {
     const guint copies = CULVERT_SWITCH_COPIES_PER_SECOND;
 
-    /* From a remote to the two others. */
-    g_assert_cmpuint(flood(f, 1, BROADCAST, copies), ==, copies / 2);
-    g_assert_cmpuint(stats_of(f).flooded, ==, copies / 2);
-    /* The device is no remote; and each port has a limit of its own. */
-    g_assert_true(put(f, 1, station(2), BROADCAST)->to_device);
-    g_assert_cmpuint(flood(f, 2, MULTICAST, copies), ==, copies / 2);
+    /* From a remote to the two others and the device. */
+    g_assert_cmpuint(flood(f, 1, BROADCAST, copies), ==, copies / 3);
+    g_assert_cmpuint(stats_of(f).flooded, ==, copies - copies / 3);
+    assert_dropped(put(f, 1, station(2), BROADCAST));
+    /* Each port has a limit of its own. */
+    g_assert_cmpuint(flood(f, 2, MULTICAST, copies), ==, copies / 3);
     g_assert_cmpuint(flood(f, DEVICE, station(77), copies), ==, copies / 3);
     f->now += SECOND / 10;
-    g_assert_cmpuint(flood(f, 1, BROADCAST, copies), ==, copies / 20);
+    g_assert_cmpuint(flood(f, 1, BROADCAST, copies), ==, copies / 30);
     f->now += 100 * SECOND;
-    g_assert_cmpuint(flood(f, 1, BROADCAST, copies), ==, copies / 2);
+    g_assert_cmpuint(flood(f, 1, BROADCAST, copies), ==, copies / 3);
     /* Who is known is not concerned. */
     assert_device(put(f, 1, station(2), station(1)));
+}
+
+/* Frames for somebody who is not known cost the device what those for its stations do: it gets them
+ * all, and what it gets was not dropped. */
+static void test_flood_of_unknown(Fixture *f, gconstpointer data)
+{
+    guint flooded = 0, n = CULVERT_SWITCH_COPIES_PER_SECOND;
+
+    for (guint i = 0; i < n; i++) {
+        const CulvertForwarding *to = put(f, 1, station(1), station(77));
+
+        g_assert_true(to->to_device);
+        flooded += to->flood;
+    }
+    g_assert_cmpuint(flooded, ==, n / 2);
+    g_assert_cmpuint(stats_of(f).flooded, ==, 0);
 }
 
 /* What will be cut to many frames counts as these. */
@@ -290,13 +405,18 @@ static void test_flood_limit_of_large_frames(Fixture *f, gconstpointer data)
     g_assert_cmpuint(flooded, ==, CULVERT_SWITCH_COPIES_PER_SECOND / (45 * 3));
 }
 
-/* Not even one frame's copies are within the limit: now and then there is one, all the same. */
+/* Not even one frame's copies are within the limit: now and then there is one, all the same, and it
+ * keeps others away for no longer than a storm does. */
 static void test_flood_of_many_copies(Fixture *f, gconstpointer data)
 {
     set_remotes(f, 1, CULVERT_SWITCH_REMOTES_MAX);
     g_assert_true(put_many(f, DEVICE, station(1), MULTICAST, 45)->flood);
     g_assert_false(put_many(f, DEVICE, station(1), MULTICAST, 45)->flood);
-    f->now += 45 * (gint64) CULVERT_SWITCH_REMOTES_MAX * SECOND / CULVERT_SWITCH_COPIES_PER_SECOND;
+    f->now += SECOND;
+    g_assert_false(put(f, DEVICE, station(1), BROADCAST)->flood);
+    f->now += SECOND / 2;
+    g_assert_true(put(f, DEVICE, station(1), BROADCAST)->flood);
+    f->now += SECOND;
     g_assert_true(put_many(f, DEVICE, station(1), MULTICAST, 45)->flood);
 }
 
@@ -304,13 +424,19 @@ static void test_flood_of_many_copies(Fixture *f, gconstpointer data)
 static void test_one_remote(Fixture *f, gconstpointer data)
 {
     const guint limit = CULVERT_SWITCH_COPIES_PER_SECOND;
+    guint delivered = 0;
 
     set_remotes(f, 1, 1);
     g_assert_cmpuint(flood(f, DEVICE, station(77), 3 * limit), ==, 3 * limit);
     g_assert_cmpuint(flood(f, DEVICE, BROADCAST, 3 * limit), ==, limit);
-    /* From the only remote there is none to copy to. */
+    /* From the only remote there is none to copy to but the device. */
     put(f, 1, station(5), BROADCAST);
     g_assert_true(f->to.to_device && !f->to.flood);
+    for (guint i = 0; i < 3 * limit; i++)
+        delivered += put(f, 1, station(5), BROADCAST)->to_device;
+    g_assert_cmpuint(delivered, ==, limit - 1);
+    g_assert_cmpuint(stats_of(f).flooded, ==, 4 * limit + 1);
+    g_assert_true(put(f, 1, station(5), station(77))->to_device);
     set_remotes(f, 1, 0);
     assert_dropped(put(f, DEVICE, station(1), BROADCAST));
 }
@@ -334,6 +460,26 @@ static void test_remotes_come_and_go(Fixture *f, gconstpointer data)
     assert_flooded(put(f, DEVICE, station(9), station(1)), DEVICE);
     put(f, port_of(f, 4), station(1), BROADCAST);
     assert_remote(put(f, DEVICE, station(9), station(1)), 4);
+}
+
+/* Who still has the number of one that is gone does not take the next one in its place for it. */
+static void test_place_taken_again(Fixture *f, gconstpointer data)
+{
+    const guint old = port_of(f, 1);
+    guint port = 0, n = 0;
+    CulvertVtep to;
+
+    set_remotes(f, 2, 3);
+    g_assert_cmpuint(port_of(f, 4), !=, old);
+    assert_dropped(put(f, old, station(1), BROADCAST));
+    g_assert_cmpuint(stats_of(f).gone, ==, 1);
+    assert_flooded(put(f, DEVICE, station(9), station(1)), DEVICE);
+    while (culvert_switch_next_remote(f->ports, &port, port_of(f, 4), &to))
+        n++;
+    g_assert_cmpuint(n, ==, 2);
+    put(f, port_of(f, 4), station(4), BROADCAST);
+    assert_remote(put(f, DEVICE, station(9), station(4)), 4);
+    g_assert_cmpuint(f->to.remote, ==, port_of(f, 4));
 }
 
 static void test_named_twice(Fixture *f, gconstpointer data)
@@ -379,12 +525,15 @@ static void step(Fixture *f, GRand *rand, Known *model)
 {
     guint from = (guint) g_rand_int_range(rand, 0, 4), source, destination;
     const CulvertForwarding *to;
+    gboolean may_leave;
 
     f->now += g_rand_int_range(rand, 0, 10 * SECOND);
     source = (guint) g_rand_int_range(rand, 0, STATIONS);
     destination = (guint) g_rand_int_range(rand, 0, STATIONS);
-    to = put(f, from, station(source), station(destination));
-    if (is_there(&model[source], f->now) && model[source].port != (gint) from && from != DEVICE) {
+    to = put(f, from == DEVICE ? DEVICE : port_of(f, from), station(source), station(destination));
+    may_leave = model[source].port == DEVICE && f->now - model[source].heard >= 10 * SECOND;
+    if (is_there(&model[source], f->now) && model[source].port != (gint) from && from != DEVICE &&
+        !may_leave) {
         assert_dropped(to);
         return;
     }
@@ -454,16 +603,22 @@ int main(int argc, char **argv)
         {"/switch/split-horizon", test_split_horizon},
         {"/switch/ageing", test_ageing},
         {"/switch/no-moves", test_no_moves},
+        {"/switch/leaving", test_leaving},
+        {"/switch/own", test_own},
+        {"/switch/vlans", test_vlans},
+        {"/switch/half-a-tag", test_half_a_tag},
         {"/switch/refused", test_refused},
         {"/switch/reserved", test_reserved},
         {"/switch/no-such-port", test_no_such_port},
         {"/switch/limits/stations-of-a-remote", test_many_stations},
         {"/switch/limits/stations-of-the-device", test_device_stations},
         {"/switch/limits/flood", test_flood_limit},
+        {"/switch/limits/flood-of-unknown", test_flood_of_unknown},
         {"/switch/limits/flood-of-large-frames", test_flood_limit_of_large_frames},
         {"/switch/limits/flood-of-many-copies", test_flood_of_many_copies},
         {"/switch/limits/one-remote", test_one_remote},
         {"/switch/remotes/come-and-go", test_remotes_come_and_go},
+        {"/switch/remotes/place-taken-again", test_place_taken_again},
         {"/switch/remotes/named-twice", test_named_twice},
         {"/switch/remotes/many", test_many_remotes},
         {"/switch/random", test_random},
