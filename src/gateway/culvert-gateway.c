@@ -88,9 +88,10 @@ static void log_drops(CulvertGateway *self)
     g_debug("Dropped: %" G_GUINT64_FORMAT " packets that are no frames of this VXLAN, "
             "%" G_GUINT64_FORMAT " frames that are malformed, %" G_GUINT64_FORMAT
             " for neighbours only, %" G_GUINT64_FORMAT " from stations that are elsewhere, "
-            "%" G_GUINT64_FORMAT " beyond the limit for copies",
+            "%" G_GUINT64_FORMAT " beyond the limit for copies, "
+            "%" G_GUINT64_FORMAT " that cannot be sent",
             stats.not_vxlan, stats.switched.malformed, stats.switched.reserved,
-            stats.switched.moved, stats.switched.flooded);
+            stats.switched.moved, stats.switched.flooded, stats.frames_not_sent);
 }
 
 static void go_up(CulvertGateway *self)
@@ -127,6 +128,7 @@ static void on_link(const CulvertLinkState *state, gpointer data)
         tell_of_removal(self);
         return;
     }
+    culvert_tunnel_set_own_macs(self->tunnel, state->mac, state->bridge_mac);
     wg_device_set_mtu(culvert_tunnel_get_device(self->tunnel),
                       state->mtu + culvert_tunnel_get_overhead(self->tunnel));
     if (state->up == self->up)
@@ -151,7 +153,7 @@ static gboolean create_device(CulvertGateway *self, const CulvertTunOptions *opt
 
     if (!tun || !culvert_tun_set_mtu(tun, DEFAULT_MTU - overhead, error))
         return FALSE;
-    self->link = culvert_link_watch(tun, on_link, self, error);
+    self->link = culvert_link_watch(tun, TRUE, on_link, self, error);
     if (!self->link)
         return FALSE;
     culvert_tunnel_attach(self->tunnel, g_steal_pointer(&tun));

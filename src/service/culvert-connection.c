@@ -19,6 +19,7 @@
 #include "service-device.h"
 #include "service-uapi.h"
 #include "service-watch.h"
+#include "tun/culvert-link.h"
 #include "tunnel/culvert-tunnel.h"
 
 /* How much sooner than NetworkManager we give up, so that it hears a reason. */
@@ -40,6 +41,7 @@ struct _CulvertConnection {
     uid_t owner;           /* -1: nobody */
     gid_t group;
     CulvertServiceBridge *bridge; /* or NULL: none */
+    CulvertLink *link;            /* or NULL: no Ethernet */
     CulvertUapi *uapi;            /* or NULL: a connection does without */
     CulvertAttempts *attempts;
     CulvertWatch *watch; /* from "ready" on */
@@ -129,7 +131,7 @@ static void set_gateway(CulvertConnection *self, GInetSocketAddress *endpoint)
     g_set_object(&self->gateway, g_inet_socket_address_get_address(endpoint));
 }
 
-/* How the other end has to be set up. */
+/* What the other end has to know. */
 static void log_ethernet(CulvertConnection *self)
 {
     const WgPrefix *vtep = culvert_profile_find_vtep(self->profile);
@@ -171,6 +173,27 @@ static CulvertTun *create_device(CulvertConnection *self, GError **error)
     return culvert_tunnel_open_device(self->tunnel, &options, error);
 }
 
+/* No peer is to speak in the name of this computer, nor in that of a bridge, which anybody may have
+ * made the device a port of. */
+static void on_link(const CulvertLinkState *state, gpointer user_data)
+{
+    CulvertConnection *self = user_data;
+
+    if (state->exists)
+        culvert_tunnel_set_own_macs(self->tunnel, state->mac, state->bridge_mac);
+}
+
+static void watch_macs(CulvertConnection *self, CulvertTun *tun)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!culvert_tun_is_tap(tun))
+        return;
+    self->link = culvert_link_watch(tun, FALSE, on_link, self, &error);
+    if (!self->link)
+        g_warning("Peers may speak in this computer's name: %s", error->message);
+}
+
 static gboolean open_device(CulvertConnection *self, GError **error)
 {
     g_autoptr(CulvertTun) tun = create_device(self, error);
@@ -188,6 +211,7 @@ static gboolean open_device(CulvertConnection *self, GError **error)
         if (!self->bridge)
             return FALSE;
     }
+    watch_macs(self, tun);
     culvert_tunnel_attach(self->tunnel, g_steal_pointer(&tun));
     return TRUE;
 }
@@ -529,6 +553,7 @@ void culvert_connection_stop(CulvertConnection *self)
     g_clear_handle_id(&self->failure_id, g_source_remove);
     g_cancellable_cancel(self->finding);
     g_clear_pointer(&self->bridge, culvert_service_bridge_free);
+    g_clear_pointer(&self->link, culvert_link_free);
     g_clear_object(&self->uapi);
     g_clear_object(&self->watch);
     if (self->tunnel) {

@@ -48,8 +48,9 @@ static void add_tunnel_drops(GVariantDict *dict, const WgDeviceStats *device,
         {"frame-reserved", tunnel->switched.reserved},
         {"station-moved", tunnel->switched.moved},
         {"flooded", tunnel->switched.flooded},
+        {"frame-not-sent", tunnel->frames_not_sent},
     };
-    const gsize n_ethernet = 5;
+    const gsize n_ethernet = 6;
 
     add_drops(dict, drops, G_N_ELEMENTS(drops) - (is_ethernet ? 0 : n_ethernet));
 }

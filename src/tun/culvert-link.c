@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * culvert-link.c: link messages of one interface, and a question for its present state at the
- * start, whenever messages were lost, and in another network namespace after a move there. The
- * kernel tells of a move as of a removal.
+ * culvert-link.c: link messages of one interface and of the one above it, and a question for their
+ * present state at the start, whenever messages were lost, and in another network namespace after a
+ * move there. The kernel tells of a move as of a removal.
  */
 #include "config.h"
 
@@ -23,19 +23,25 @@
  * itself never sends more than this at once (rtnetlink.c, NLMSG_GOODSIZE). */
 #define MESSAGE_MAX 32768
 
+/* Which question an error is the answer to. */
+#define ASKED_FOR_IT     1
+#define ASKED_FOR_MASTER 2
+
 struct _CulvertLink {
     CulvertTun *tun;
     int fd;
     GSource *source;
+    gboolean follows;
     CulvertLinkFunc func;
     gpointer user_data;
     CulvertLinkState state;
     gboolean told; /* `func` has been called */
+    int master;    /* the interface above it; 0: none */
     gboolean lost; /* some message, for want of room */
     gboolean left; /* the interface is not in the namespace that `fd` watches */
 };
 
-static gboolean ask(CulvertLink *link)
+static gboolean ask(CulvertLink *link, int ifindex, guint32 what)
 {
     struct {
         struct nlmsghdr header;
@@ -43,55 +49,99 @@ static gboolean ask(CulvertLink *link)
     } request = {
         .header = {.nlmsg_len = sizeof request,
                    .nlmsg_type = RTM_GETLINK,
-                   .nlmsg_flags = NLM_F_REQUEST},
-        .info = {.ifi_index = culvert_tun_get_ifindex(link->tun)},
+                   .nlmsg_flags = NLM_F_REQUEST,
+                   .nlmsg_seq = what},
+        .info = {.ifi_index = ifindex},
     };
 
     return send(link->fd, &request, sizeof request, 0) == sizeof request;
 }
 
+static gboolean ask_for_it(CulvertLink *link)
+{
+    return ask(link, culvert_tun_get_ifindex(link->tun), ASKED_FOR_IT);
+}
+
+static gboolean ask_for_master(CulvertLink *link)
+{
+    return link->master == 0 || ask(link, link->master, ASKED_FOR_MASTER);
+}
+
+static gboolean same_state(const CulvertLinkState *a, const CulvertLinkState *b)
+{
+    return a->exists == b->exists && a->up == b->up && a->mtu == b->mtu &&
+           memcmp(a->mac, b->mac, sizeof a->mac) == 0 &&
+           memcmp(a->bridge_mac, b->bridge_mac, sizeof a->bridge_mac) == 0;
+}
+
 static void tell(CulvertLink *link, CulvertLinkState state)
 {
-    if (link->told && state.exists == link->state.exists && state.up == link->state.up &&
-        state.mtu == link->state.mtu)
+    if (link->told && same_state(&state, &link->state))
         return;
     link->told = TRUE;
     link->state = state;
     link->func(&link->state, link->user_data);
 }
 
-static guint find_mtu(struct nlmsghdr *header)
+/* Of that size, into `value`, which stays as it is if there is none. */
+static void find_attribute(struct nlmsghdr *header, guint16 type, gpointer value, gsize size)
 {
     struct ifinfomsg *info = NLMSG_DATA(header);
     int len = (int) IFLA_PAYLOAD(header);
-    guint mtu = 0;
 
     for (struct rtattr *attr = IFLA_RTA(info); RTA_OK(attr, len); attr = RTA_NEXT(attr, len)) {
-        if (attr->rta_type == IFLA_MTU && RTA_PAYLOAD(attr) == sizeof mtu)
-            memcpy(&mtu, RTA_DATA(attr), sizeof mtu);
+        if (attr->rta_type == type && RTA_PAYLOAD(attr) == size)
+            memcpy(value, RTA_DATA(attr), size);
     }
-    return mtu;
+}
+
+static void take_state(CulvertLink *link, struct nlmsghdr *header)
+{
+    const struct ifinfomsg *info = NLMSG_DATA(header);
+    CulvertLinkState state = {.exists = TRUE, .up = (info->ifi_flags & IFF_UP) != 0};
+    int master = 0;
+
+    find_attribute(header, IFLA_MTU, &state.mtu, sizeof state.mtu);
+    find_attribute(header, IFLA_ADDRESS, state.mac, sizeof state.mac);
+    find_attribute(header, IFLA_MASTER, &master, sizeof master);
+    if (master == link->master)
+        memcpy(state.bridge_mac, link->state.bridge_mac, sizeof state.bridge_mac);
+    tell(link, state);
+    if (master == link->master)
+        return;
+    link->master = master;
+    link->lost |= !ask_for_master(link);
+}
+
+static void take_master(CulvertLink *link, struct nlmsghdr *header)
+{
+    CulvertLinkState state = link->state;
+
+    find_attribute(header, IFLA_ADDRESS, state.bridge_mac, sizeof state.bridge_mac);
+    tell(link, state);
 }
 
 static void take_message(CulvertLink *link, struct nlmsghdr *header)
 {
     const struct ifinfomsg *info = NLMSG_DATA(header);
+    gboolean is_it;
 
     if (header->nlmsg_type == NLMSG_ERROR) {
-        /* The only question we ask is for an interface that may be gone by now. */
-        link->left = TRUE;
+        /* All we ask for is interfaces that may be gone by now. */
+        link->left |= header->nlmsg_seq == ASKED_FOR_IT;
         return;
     }
+    /* A bridge has messages of its own of its ports: of the family AF_BRIDGE. */
     if ((header->nlmsg_type != RTM_NEWLINK && header->nlmsg_type != RTM_DELLINK) ||
-        header->nlmsg_len < NLMSG_LENGTH(sizeof *info) ||
-        info->ifi_index != culvert_tun_get_ifindex(link->tun))
+        header->nlmsg_len < NLMSG_LENGTH(sizeof *info) || info->ifi_family != AF_UNSPEC)
         return;
+    is_it = info->ifi_index == culvert_tun_get_ifindex(link->tun);
     if (header->nlmsg_type == RTM_DELLINK)
-        link->left = TRUE;
-    else
-        tell(link, (CulvertLinkState){.exists = TRUE,
-                                      .up = (info->ifi_flags & IFF_UP) != 0,
-                                      .mtu = find_mtu(header)});
+        link->left |= is_it;
+    else if (is_it)
+        take_state(link, header);
+    else if (info->ifi_index == link->master)
+        take_master(link, header);
 }
 
 /* One read; FALSE: nothing is left. */
@@ -130,8 +180,9 @@ static gboolean bind_and_ask(CulvertLink *link)
 {
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
 
+    link->master = 0;
     return link->fd >= 0 && bind(link->fd, (struct sockaddr *) &address, sizeof address) == 0 &&
-           ask(link);
+           ask_for_it(link);
 }
 
 static gboolean watch_elsewhere(CulvertLink *link)
@@ -149,21 +200,24 @@ static gboolean watch_elsewhere(CulvertLink *link)
 /* The interface is not where it was: gone, or elsewhere. */
 static void follow(CulvertLink *link)
 {
+    CulvertLinkState state;
     int errsv;
 
     link->left = FALSE;
     stop_watching(link);
-    if (watch_elsewhere(link))
+    if (link->follows && watch_elsewhere(link))
         return;
     errsv = errno;
     stop_watching(link);
-    if (!culvert_tun_exists(link->tun)) {
+    if (!link->follows || !culvert_tun_exists(link->tun)) {
         tell(link, (CulvertLinkState){.exists = FALSE});
         return;
     }
     g_message("“%s” is in a network namespace that cannot be watched, and is taken to be up: %s",
               culvert_tun_get_name(link->tun), g_strerror(errsv));
-    tell(link, (CulvertLinkState){.exists = TRUE, .up = TRUE, .mtu = link->state.mtu});
+    state = link->state;
+    state.exists = state.up = TRUE;
+    tell(link, state);
 }
 
 static gboolean messages_ready(int fd, GIOCondition condition, gpointer data)
@@ -178,7 +232,7 @@ static gboolean messages_ready(int fd, GIOCondition condition, gpointer data)
     }
     /* Only now: into a full queue the answer would not fit either. */
     if (link->lost)
-        link->lost = !ask(link);
+        link->lost = !ask_for_it(link) || !ask_for_master(link);
     return G_SOURCE_CONTINUE;
 }
 
@@ -189,12 +243,13 @@ static void watch(CulvertLink *link)
     g_source_attach(link->source, g_main_context_get_thread_default());
 }
 
-CulvertLink *culvert_link_watch(CulvertTun *tun, CulvertLinkFunc func, gpointer user_data,
-                                GError **error)
+CulvertLink *culvert_link_watch(CulvertTun *tun, gboolean follows, CulvertLinkFunc func,
+                                gpointer user_data, GError **error)
 {
     g_autoptr(CulvertLink) link = g_new0(CulvertLink, 1);
 
     link->tun = tun;
+    link->follows = follows;
     link->func = func;
     link->user_data = user_data;
     link->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);

@@ -31,6 +31,7 @@ guint8 *culvert_packet_in_frame(guint8 *frame, gsize len, gsize *packet_len)
 {
     gsize at = culvert_ethernet_find_ip(frame, len);
 
+    *packet_len = 0;
     if (at == 0)
         return NULL;
     *packet_len = len - at;

@@ -763,6 +763,7 @@ void culvert_tunnel_get_stats(CulvertTunnel *self, CulvertTunnelStats *stats)
     };
     if (!self->ethernet)
         return;
-    stats->not_vxlan = atomic_load(&self->ethernet->not_vxlan);
     culvert_switch_get_stats(self->ethernet->ports, &stats->switched);
+    stats->frames_not_sent = atomic_load(&self->ethernet->not_sent);
+    stats->not_vxlan = atomic_load(&self->ethernet->not_vxlan) + stats->switched.gone;
 }

@@ -67,14 +67,20 @@ void culvert_tunnel_set_data_path(CulvertTunnel *self, gboolean offload, guint w
 
 /* culvert_tunnel_set_ethernet: the device is a TAP device, whose frames travel as VXLAN number
  * `vni` (RFC 7348), from our address `local` inside the tunnel to those of the peers, and a switch
- * lies between it and them: see culvert-switch.h. Before listening. A peer's address is the first
- * of its allowed IPs that is a single host of the family of `local`, in the order of
- * wg_peer_get_allowed_ips(); one without takes no part. `local` belongs to no interface. */
+ * lies between it and them: see culvert-switch.h. Before listening. A peer's address is that one
+ * of its allowed IPs that is a single host of the family of `local`, but not `local` itself; of
+ * several the one with the longest prefix in common with it, then the lowest. One without takes no
+ * part. `local` belongs to no interface. */
 void culvert_tunnel_set_ethernet(CulvertTunnel *self, guint32 vni, const CulvertVtep *local);
 
 /* culvert_tunnel_set_vtep: that peer's address inside, whatever single hosts it is allowed; it has
  * to be allowed it. NULL: as its allowed IPs say. After culvert_tunnel_set_ethernet(). */
 void culvert_tunnel_set_vtep(CulvertTunnel *self, const WgKey *public_key, const CulvertVtep *vtep);
+
+/* culvert_tunnel_set_own_macs: the MAC addresses, six bytes each, of the TAP device and of the
+ * bridge it is a port of; all zero: none. No peer speaks in their name. Nothing happens without
+ * culvert_tunnel_set_ethernet(). */
+void culvert_tunnel_set_own_macs(CulvertTunnel *self, const guint8 *device, const guint8 *bridge);
 
 /* culvert_tunnel_get_overhead: by how many bytes the device's MTU is smaller than that of a device
  * that carries IP packets; 0 without culvert_tunnel_set_ethernet(). */
@@ -192,6 +198,7 @@ typedef struct {
     guint64 looped;            /* the tunnel's own datagrams, routed into the tunnel: dropped */
     /* of a tunnel that carries Ethernet: */
     guint64 not_vxlan;           /* packets that are no frame of this VXLAN from a peer's address */
+    guint64 frames_not_sent;     /* too large, or not to be cut, or not whole */
     CulvertSwitchStats switched; /* frames that were dropped */
 } CulvertTunnelStats;
 

@@ -76,13 +76,13 @@ static TunnelBlackholeFlow *find_flow(TunnelBlackhole *self, guint32 flow)
 }
 
 const TunnelBlackholeFlow *tunnel_blackhole_note(TunnelBlackhole *self, const guint8 *packet,
-                                                 gsize len)
+                                                 gsize len, gsize more)
 {
     TunnelBlackholeFlow *known;
     const guint8 *tcp;
     guint32 flow, sequence;
 
-    if (len <= TUNNEL_BLACKHOLE_PASSES)
+    if (len + more <= TUNNEL_BLACKHOLE_PASSES)
         return NULL;
     tcp = find_tcp(packet, len, &flow);
     if (!tcp)

@@ -169,8 +169,11 @@ typedef struct {
     guint32 vni;
     CulvertVtep local;
     CulvertSwitch *ports;
-    GHashTable *vteps; /* those that were set: public key in base64 -> CulvertVtep */
+    GHashTable *vteps;    /* those that were set: public key in base64 -> CulvertVtep */
+    GHashTable *reported; /* likewise, those that the log has */
+    guint n_reported;
     _Atomic guint64 not_vxlan;
+    _Atomic guint64 not_sent;
 } TunnelEthernet;
 
 /* What holds for the next frame, too, if it is like the last one: spares the switch's lock. All
@@ -180,6 +183,7 @@ typedef struct {
     CulvertVtep source; /* a remote and its port; 0: none */
     guint source_port;
     guint from;
+    guint16 vlan;
     guint8 addresses[2 * ETHERNET_ADDRESS];
     CulvertForwarding to;
 } TunnelRecent;
@@ -304,10 +308,11 @@ typedef struct {
     TunnelBlackholeFlow flows[TUNNEL_BLACKHOLE_SETS][TUNNEL_BLACKHOLE_WAYS];
 } TunnelBlackhole;
 
-/* tunnel_blackhole_note: an inner packet of `len` bytes is about to be sent. Not NULL: it is this
- * segment, which has been sent too often; each time from then on. */
+/* tunnel_blackhole_note: an inner packet of `len` bytes is about to be sent, with `more` bytes
+ * around it in the tunnel if it is in a frame. Not NULL: it is this segment, which has been sent
+ * too often; each time from then on. */
 const TunnelBlackholeFlow *tunnel_blackhole_note(TunnelBlackhole *self, const guint8 *packet,
-                                                 gsize len);
+                                                 gsize len, gsize more);
 
 /* ---- Narrow paths of which nobody tells (tunnel-narrow.c) ----------------------------------- */
 

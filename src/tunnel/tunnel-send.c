@@ -61,6 +61,8 @@ typedef struct {
     CulvertVxlan vxlan; /* the headers of its pieces, which are the packet as the core sees it */
     guint8 *packet;     /* the IP packet in it; NULL: none */
     gsize packet_len;
+    gsize more;     /* bytes before it in the tunnel */
+    gboolean noted; /* by look_for_black_hole(), for another peer */
 } Frame;
 
 struct _TunnelSender {
@@ -225,13 +227,19 @@ static void stage_pieces(TunnelSender *self, WgTx *tx, guint at)
         wg_tx_stage(tx, piece, len, self->now);
 }
 
-/* Over IPv4 routers fragment what is too large. */
-static void look_for_black_hole(TunnelSender *self, const WgTx *tx, const guint8 *packet, gsize len)
+/* Over IPv4 routers fragment what is too large. What goes to several peers is not repeated by that.
+ */
+static void look_for_black_hole(TunnelSender *self, const WgTx *tx, guint at, const guint8 *packet,
+                                gsize len)
 {
-    const TunnelBlackholeFlow *segment = NULL;
+    Frame *frame = self->ethernet ? &self->frames[at] : NULL;
+    const TunnelBlackholeFlow *segment;
 
-    if (tx->endpoint.remote.any.sa_family == AF_INET6)
-        segment = tunnel_blackhole_note(&self->blackhole, packet, len);
+    if (tx->endpoint.remote.any.sa_family != AF_INET6 || (frame && frame->noted))
+        return;
+    segment = tunnel_blackhole_note(&self->blackhole, packet, len, frame ? frame->more : 0);
+    if (frame)
+        frame->noted = TRUE;
     if (segment)
         tunnel_narrow_suspect(self->tunnel->narrow, wg_peer_get_public_key(tx->peer), segment);
 }
@@ -244,7 +252,7 @@ static gboolean is_looped(TunnelSender *self, const WgTx *tx, guint at, guint8 *
 
     if (!get_inner(self, at, &packet, &len))
         return FALSE;
-    look_for_black_hole(self, tx, packet, len);
+    look_for_black_hole(self, tx, at, packet, len);
     return is_own_datagram(self, tx, packet, len) ||
            culvert_packet_outer_hops(packet, len, hop_limit) == CULVERT_HOPS_USED_UP;
 }
@@ -308,7 +316,7 @@ static gsize largest_piece(const struct virtio_net_hdr *vnet, gsize len)
     return is_large(vnet) ? MIN(len, headers + vnet->gso_size) : len;
 }
 
-/* A frame with HEADROOM in front of it. FALSE: it cannot be sent. */
+/* A frame with HEADROOM in front of it. FALSE: it cannot be sent, and is counted. */
 static gboolean add_frame(TunnelSender *self, const struct virtio_net_hdr *vnet, guint8 *data,
                           gsize len, const CulvertVtep *to)
 {
@@ -318,23 +326,29 @@ static gboolean add_frame(TunnelSender *self, const struct virtio_net_hdr *vnet,
     guint count;
 
     if (largest_piece(vnet, len) > FRAME_MAX ||
-        !culvert_segmenter_begin_frame(segmenter, vnet, data, len))
+        !culvert_segmenter_begin_frame(segmenter, vnet, data, len)) {
+        tunnel_count(&self->ethernet->not_sent, 1);
         return FALSE;
+    }
     count = culvert_segmenter_count(segmenter);
     culvert_vxlan_begin(&frame->vxlan, ethernet->vni, &ethernet->local, to, data, len,
                         self->next_id);
     self->next_id += (guint16) count;
     frame->packet = culvert_packet_in_frame(data, len, &frame->packet_len);
+    frame->more = frame->vxlan.size + len - frame->packet_len;
+    frame->noted = FALSE;
     self->packets[self->n_packets++] =
         (WgTxPacket){.data = frame->vxlan.header, .len = frame->vxlan.size, .count = count};
     return TRUE;
 }
 
-/* To all remotes but the one where it is from. Nothing is left in the intake then. */
+/* To all remotes but the one where it is from. Nothing is left in the intake then. Who is next is
+ * asked before the frame goes to one: for the last of them a large frame need not be copied. */
 static void flood_frame(TunnelSender *self, const struct virtio_net_hdr *vnet, guint8 *data,
                         gsize len, guint from)
 {
     gboolean changes = is_large(vnet) || (vnet->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM), more;
+    gboolean noted = FALSE;
     CulvertVtep to, next;
     guint port = 0;
 
@@ -346,8 +360,11 @@ static void flood_frame(TunnelSender *self, const struct virtio_net_hdr *vnet, g
         more = culvert_switch_next_remote(self->ethernet->ports, &port, from, &next);
         if (more && changes)
             frame = memcpy(self->copy + HEADROOM, data, len);
-        if (add_frame(self, vnet, frame, len, &to))
+        if (add_frame(self, vnet, frame, len, &to)) {
+            self->frames[0].noted = noted;
             seal_intake(self);
+            noted = self->frames[0].noted;
+        }
         to = next;
     }
 }

@@ -19,7 +19,8 @@ SOCKET = "/run/wireguard/{}.sock"
 
 DROPS = {"first-mac", "handshake", "rate-limited", "malformed", "no-session", "unauthentic",
          "no-peer", "no-endpoint", "not-sent", "not-delivered", "looped"}
-ETHERNET_DROPS = {"not-ethernet", "frame-malformed", "frame-reserved", "station-moved", "flooded"}
+ETHERNET_DROPS = {"not-ethernet", "frame-malformed", "frame-reserved", "station-moved", "flooded",
+                  "frame-not-sent"}
 PEER_DROPS = {"not-allowed", "replayed", "malformed", "waited-in-vain"}
 
 

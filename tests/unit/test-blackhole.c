@@ -28,7 +28,7 @@ static gboolean note(TunnelBlackhole *hole, int version, guint flow, guint32 seq
     guint8 packet[SIZE];
 
     make(packet, version, flow, sequence);
-    return tunnel_blackhole_note(hole, packet, SIZE) != NULL;
+    return tunnel_blackhole_note(hole, packet, SIZE, 0) != NULL;
 }
 
 /* From the third time on that the same is sent. */
@@ -91,18 +91,34 @@ static void test_others(void)
 
     for (guint i = 0; i < 10; i++) {
         make(packet, 4, 1, 7);
-        g_assert_null(tunnel_blackhole_note(hole, packet, TUNNEL_BLACKHOLE_PASSES));
+        g_assert_null(tunnel_blackhole_note(hole, packet, TUNNEL_BLACKHOLE_PASSES, 0));
         packet[9] = IPPROTO_UDP;
-        g_assert_null(tunnel_blackhole_note(hole, packet, SIZE));
+        g_assert_null(tunnel_blackhole_note(hole, packet, SIZE, 0));
         make(packet, 4, 1, 7);
         packet[7] = 1; /* a fragment's offset */
-        g_assert_null(tunnel_blackhole_note(hole, packet, SIZE));
+        g_assert_null(tunnel_blackhole_note(hole, packet, SIZE, 0));
         make(packet, 4, 1, 7);
         packet[0] = 0x44; /* a header too short */
-        g_assert_null(tunnel_blackhole_note(hole, packet, SIZE));
+        g_assert_null(tunnel_blackhole_note(hole, packet, SIZE, 0));
         memset(packet, 0, sizeof packet);
-        g_assert_null(tunnel_blackhole_note(hole, packet, SIZE));
+        g_assert_null(tunnel_blackhole_note(hole, packet, SIZE, 0));
     }
+}
+
+/* In a frame it is carried with more around it, and counts as large as that. */
+static void test_frames(void)
+{
+    g_autofree TunnelBlackhole *hole = g_new0(TunnelBlackhole, 1);
+    const gsize more = 50, len = TUNNEL_BLACKHOLE_PASSES - more;
+    guint8 packet[SIZE];
+    guint found = 0;
+
+    make(packet, 4, 1, 7);
+    for (guint i = 0; i < 4; i++)
+        g_assert_null(tunnel_blackhole_note(hole, packet, len, more));
+    for (guint i = 0; i < 4; i++)
+        found += tunnel_blackhole_note(hole, packet, len + 1, more) != NULL;
+    g_assert_cmpuint(found, >, 0);
 }
 
 int main(int argc, char **argv)
@@ -114,5 +130,6 @@ int main(int argc, char **argv)
     g_test_add_func("/blackhole/flows", test_flows);
     g_test_add_func("/blackhole/very-many-flows", test_very_many_flows);
     g_test_add_func("/blackhole/others", test_others);
+    g_test_add_func("/blackhole/frames", test_frames);
     return g_test_run();
 }

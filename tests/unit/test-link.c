@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -89,7 +90,7 @@ static void set_up(Fixture *f, gconstpointer unused)
     options.name = "watched";
     f->tun = culvert_tun_open(&options, &error);
     g_assert_no_error(error);
-    f->link = culvert_link_watch(f->tun, on_link, f, &error);
+    f->link = culvert_link_watch(f->tun, TRUE, on_link, f, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(f->calls, ==, 0);
     wait_until(f->calls > 0);
@@ -145,7 +146,7 @@ static void test_not_there(Fixture *f, gconstpointer unused)
     Fixture other = {.state = {.exists = TRUE}};
 
     run_ip("ip link delete watched");
-    other.link = culvert_link_watch(f->tun, on_link, &other, &error);
+    other.link = culvert_link_watch(f->tun, TRUE, on_link, &other, &error);
     g_assert_no_error(error);
     wait_until(other.calls > 0);
     g_assert_false(other.state.exists);
@@ -198,6 +199,80 @@ static void test_moved(Fixture *f, gconstpointer unused)
     close(there);
 }
 
+static void set_mac(const char *name, guint8 last)
+{
+    struct ifreq request = request_for(name);
+
+    request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+    memcpy(request.ifr_hwaddr.sa_data, (const guint8[]){2, 0, 0, 0, 0, last}, 6);
+    change(SIOCSIFHWADDR, &request);
+}
+
+static gboolean is_mac(const guint8 mac[6], guint8 last)
+{
+    return memcmp(mac, (const guint8[]){2, 0, 0, 0, 0, last}, 6) == 0;
+}
+
+/* Of a TAP device, and of the bridge above it, which may take another, come and go. */
+static void test_macs(void)
+{
+    const guint8 none[6] = {0};
+    CulvertTunOptions options = CULVERT_TUN_OPTIONS_INIT;
+    g_autoptr(GError) error = NULL;
+    Fixture f = {0};
+
+    options.name = "ethernet";
+    options.tap = TRUE;
+    memcpy(options.mac, (const guint8[]){2, 0, 0, 0, 0, 1}, 6);
+    f.tun = culvert_tun_open(&options, &error);
+    g_assert_no_error(error);
+    f.link = culvert_link_watch(f.tun, TRUE, on_link, &f, &error);
+    g_assert_no_error(error);
+    wait_until(is_mac(f.state.mac, 1));
+    set_mac("ethernet", 2);
+    wait_until(is_mac(f.state.mac, 2));
+
+    run_ip("ip link add above address 02:00:00:00:00:11 type bridge");
+    run_ip("ip link set ethernet master above");
+    wait_until(is_mac(f.state.bridge_mac, 0x11));
+    set_mac("above", 0x12);
+    wait_until(is_mac(f.state.bridge_mac, 0x12));
+    set_mtu("ethernet", 1300);
+    wait_until(f.state.mtu == 1300);
+    g_assert_true(is_mac(f.state.bridge_mac, 0x12) && is_mac(f.state.mac, 2));
+    run_ip("ip link set ethernet nomaster");
+    wait_until(memcmp(f.state.bridge_mac, none, 6) == 0);
+    run_ip("ip link set ethernet master above");
+    wait_until(is_mac(f.state.bridge_mac, 0x12));
+    run_ip("ip link delete above");
+    wait_until(memcmp(f.state.bridge_mac, none, 6) == 0);
+    g_assert_true(f.state.exists && is_mac(f.state.mac, 2));
+    culvert_link_free(f.link);
+    culvert_tun_free(f.tun);
+}
+
+/* As gone, where it is not to be followed. */
+static void test_not_followed(Fixture *f, gconstpointer unused)
+{
+    int home = open_namespace(), there;
+    g_autoptr(GError) error = NULL;
+    Fixture other = {0};
+
+    g_assert_cmpint(unshare(CLONE_NEWNET), ==, 0);
+    there = open_namespace();
+    g_assert_cmpint(setns(home, CLONE_NEWNET), ==, 0);
+    other.link = culvert_link_watch(f->tun, FALSE, on_link, &other, &error);
+    g_assert_no_error(error);
+    wait_until(other.state.exists);
+    move(there);
+    wait_until(!other.state.exists);
+    wait_until(!f->state.up);
+    g_assert_true(f->state.exists);
+    culvert_link_free(other.link);
+    close(home);
+    close(there);
+}
+
 /* The state is told once, and what other interfaces do is not told at all. */
 static void test_only_changes_are_told(Fixture *f, gconstpointer unused)
 {
@@ -231,8 +306,10 @@ int main(int argc, char **argv)
     ADD("changes", test_changes);
     ADD("renamed", test_renamed);
     ADD("removed", test_removed);
+    g_test_add_func("/link/macs", test_macs);
     ADD("not-there", test_not_there);
     ADD("moved", test_moved);
+    ADD("not-followed", test_not_followed);
     ADD("only-changes", test_only_changes_are_told);
     ADD("messages-lost", test_messages_lost);
     return g_test_run();

@@ -66,13 +66,17 @@ static guint n_ports(Fixture *f)
 
 /* ---- Who takes part ------------------------------------------------------------------------- */
 
-static void test_first_single_address(Fixture *f, gconstpointer data)
+/* Of several that in the smallest network with ours: of 10.8.0.0/29 here; then the lowest. */
+static void test_nearest_single_address(Fixture *f, gconstpointer data)
 {
     const WgPrefix several[] = {
         {.family = AF_INET6, .addr = {0xfd, 8, [15] = 9}, .length = 128},
         prefix4(0, 24),
-        prefix4(7, 32),
+        {.family = AF_INET, .addr = {10, 1, 2, 3}, .length = 32},
+        prefix4(9, 32),
         prefix4(5, 32),
+        prefix4(4, 32),
+        prefix4(1, 32), /* our own */
     };
     const WgPrefix none[] = {prefix4(128, 25), {.family = AF_INET6, .length = 0}};
     const CulvertVtep six = {AF_INET6, {0xfd, 8, [15] = 9}};
@@ -81,7 +85,7 @@ static void test_first_single_address(Fixture *f, gconstpointer data)
     culvert_tunnel_set_ethernet(f->tunnel, VNI, &local4);
     add_peer(f, 1, none, G_N_ELEMENTS(none));
     g_assert_cmpuint(n_ports(f), ==, 1);
-    g_assert_cmpuint(port_of(f, vtep4(5)), !=, 0);
+    g_assert_cmpuint(port_of(f, vtep4(4)), !=, 0);
 
     culvert_tunnel_set_ethernet(f->tunnel, VNI, &local6);
     g_assert_cmpuint(n_ports(f), ==, 1);
@@ -96,6 +100,39 @@ static void test_own_address(Fixture *f, gconstpointer data)
     culvert_tunnel_set_ethernet(f->tunnel, VNI, &local4);
     add_peer(f, 0, &own, 1);
     g_assert_cmpuint(n_ports(f), ==, 0);
+}
+
+static GString *logged; /* what the log has of Ethernet */
+
+static GLogWriterOutput keep(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer data)
+{
+    for (gsize i = 0; i < n && logged; i++) {
+        if (strcmp(fields[i].key, "MESSAGE") == 0 && strstr(fields[i].value, "Ethernet"))
+            g_string_append_printf(logged, "%s\n", (const char *) fields[i].value);
+    }
+    return g_log_writer_default(level, fields, n, NULL);
+}
+
+/* One line for each peer, however often all of them are looked through, unless it changes. */
+static void test_chosen_is_logged(Fixture *f, gconstpointer data)
+{
+    const WgPrefix two = prefix4(2, 32), three = prefix4(3, 32), network = prefix4(0, 24);
+    CulvertVtep other = vtep4(77);
+
+    culvert_tunnel_set_ethernet(f->tunnel, VNI, &local4);
+    logged = g_string_new(NULL);
+    add_peer(f, 0, &two, 1);
+    add_peer(f, 1, &three, 1);
+    add_peer(f, 2, &network, 1);
+    culvert_tunnel_peers_changed(f->tunnel);
+    culvert_tunnel_set_vtep(f->tunnel, &f->keys[0], &other);
+    g_assert_cmpstr(logged->str, ==,
+                    "Peer AQEBAQEB…: Ethernet goes to 10.8.0.2\n"
+                    "Ethernet goes to 1 of 1 peers\n"
+                    "Peer AgICAgIC…: Ethernet goes to 10.8.0.3\n"
+                    "Ethernet goes to 2 of 2 peers\n"
+                    "Peer AQEBAQEB…: Ethernet goes to 10.8.0.77\n");
+    g_string_free(g_steal_pointer(&logged), TRUE);
 }
 
 static void test_set_vtep(Fixture *f, gconstpointer data)
@@ -185,6 +222,24 @@ static void test_recent(Fixture *f, gconstpointer data)
     g_assert_true(forward(f, &recent, a, frame)->flood);
 }
 
+/* In another VLAN the same addresses are other stations. */
+static void test_recent_vlan(Fixture *f, gconstpointer data)
+{
+    const WgPrefix two = prefix4(2, 32);
+    TunnelRecent recent = {0};
+    guint8 frame[60], back[60];
+
+    culvert_tunnel_set_ethernet(f->tunnel, VNI, &local4);
+    add_peer(f, 0, &two, 1);
+    make_frame(frame, 9, 1);
+    make_frame(back, 1, 9);
+    forward(f, &recent, CULVERT_SWITCH_DEVICE, frame);
+    g_assert_true(forward(f, &recent, port_of(f, vtep4(2)), back)->known);
+    back[12] = 0x81;
+    back[15] = 10;
+    g_assert_false(forward(f, &recent, port_of(f, vtep4(2)), back)->known);
+}
+
 static guint receive(Fixture *f, TunnelRecent *recent, guint32 vni, CulvertVtep from)
 {
     guint8 memory[CULVERT_VXLAN_HEADER_MAX + 60], *frame = memory + CULVERT_VXLAN_HEADER_MAX, *got;
@@ -219,22 +274,72 @@ static void test_receive(Fixture *f, gconstpointer data)
     g_assert_cmpuint(stats.not_vxlan, ==, 6);
 }
 
+/* One who has just gone, and whose place another has taken, does not speak in that one's name. */
+static void test_receive_from_who_is_gone(Fixture *f, gconstpointer data)
+{
+    const WgPrefix two = prefix4(2, 32), nine = prefix4(9, 32);
+    WgDevice *device = culvert_tunnel_get_device(f->tunnel);
+    TunnelRecent recent = {0};
+    CulvertTunnelStats stats;
+    guint8 frame[60];
+    guint from;
+
+    culvert_tunnel_set_ethernet(f->tunnel, VNI, &local4);
+    add_peer(f, 0, &two, 1);
+    receive(f, &recent, VNI, vtep4(2));
+    wg_device_remove_peer(device, wg_device_find_peer(device, &f->keys[0]));
+    culvert_tunnel_peers_changed(f->tunnel);
+    add_peer(f, 1, &nine, 1);
+
+    make_frame(frame, 9, 1);
+    from = receive(f, &recent, VNI, vtep4(2)); /* before the thread looks again */
+    g_assert_cmpuint(from, !=, port_of(f, vtep4(9)));
+    g_assert_false(forward(f, &recent, from, frame)->to_device);
+    culvert_tunnel_get_stats(f->tunnel, &stats);
+    g_assert_cmpuint(stats.not_vxlan, ==, 1);
+    make_frame(frame, 1, 9);
+    g_assert_true(forward(f, &recent, CULVERT_SWITCH_DEVICE, frame)->flood);
+}
+
+static void test_own_macs(Fixture *f, gconstpointer data)
+{
+    const guint8 device[6] = {2, [5] = 1}, bridge[6] = {2, [5] = 2}, none[6] = {0};
+    const WgPrefix two = prefix4(2, 32);
+    guint8 frame[60];
+
+    culvert_tunnel_set_own_macs(f->tunnel, device, none); /* no Ethernet: nothing */
+    culvert_tunnel_set_ethernet(f->tunnel, VNI, &local4);
+    add_peer(f, 0, &two, 1);
+    culvert_tunnel_set_own_macs(f->tunnel, device, bridge);
+    for (guint8 i = 1; i <= 3; i++) {
+        TunnelRecent recent = {0};
+
+        make_frame(frame, 9, i);
+        g_assert_cmpint(forward(f, &recent, port_of(f, vtep4(2)), frame)->to_device, ==, i == 3);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *path;
         void (*test)(Fixture *, gconstpointer);
     } tests[] = {
-        {"/tunnel-ethernet/peers/first-single-address", test_first_single_address},
+        {"/tunnel-ethernet/peers/nearest-single-address", test_nearest_single_address},
         {"/tunnel-ethernet/peers/own-address", test_own_address},
+        {"/tunnel-ethernet/peers/chosen-is-logged", test_chosen_is_logged},
         {"/tunnel-ethernet/peers/set-vtep", test_set_vtep},
         {"/tunnel-ethernet/peers/changed", test_peers_changed},
         {"/tunnel-ethernet/overhead", test_overhead},
         {"/tunnel-ethernet/recent", test_recent},
+        {"/tunnel-ethernet/recent-vlan", test_recent_vlan},
         {"/tunnel-ethernet/receive", test_receive},
+        {"/tunnel-ethernet/receive-from-who-is-gone", test_receive_from_who_is_gone},
+        {"/tunnel-ethernet/own-macs", test_own_macs},
     };
 
     g_test_init(&argc, &argv, NULL);
+    g_log_set_writer_func(keep, NULL, NULL);
     for (guint i = 0; i < G_N_ELEMENTS(tests); i++)
         g_test_add(tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
     return g_test_run();
