@@ -11,20 +11,18 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static void take_variable(char **option, const char *name)
-{
-    const char *value = g_getenv(name);
-
-    if (!*option && value && *value)
-        *option = g_strdup(value);
-}
+#include "gateway-environment.h"
 
 void gateway_ethernet_read_environment(GatewayEthernetOptions *options)
 {
-    take_variable(&options->vtep, "CULVERT_VTEP");
-    take_variable(&options->vxlan_id, "CULVERT_VXLAN_ID");
-    if (g_getenv("CULVERT_VTEP"))
+    const char *vtep = g_getenv("CULVERT_VTEP");
+
+    if (vtep && *vtep)
         options->tap = TRUE;
+    if (!options->tap)
+        return;
+    gateway_take_variable(&options->vtep, "CULVERT_VTEP");
+    gateway_take_variable(&options->vxlan_id, "CULVERT_VXLAN_ID");
 }
 
 /* That of one host, which others can send to. */

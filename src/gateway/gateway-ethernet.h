@@ -24,8 +24,9 @@ typedef struct {
     guint32 vxlan_id;
 } GatewayEthernet;
 
-/* gateway_ethernet_read_environment: CULVERT_VTEP and CULVERT_VXLAN_ID, where the options are not
- * given. */
+/* gateway_ethernet_read_environment: CULVERT_VTEP, which stands for --tap, too, and, for an
+ * interface that carries Ethernet, CULVERT_VXLAN_ID, where the options are not given. Empty ones
+ * are none. */
 void gateway_ethernet_read_environment(GatewayEthernetOptions *options);
 
 /* gateway_ethernet_parse: errors, of domain G_OPTION_ERROR, name what is wrong or missing and what

@@ -11,21 +11,15 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include "gateway-environment.h"
+
 /* The number after that is -1, which means none. */
 #define ID_MAX (G_MAXUINT32 - 1)
 
-static void take_variable(char **option, const char *name)
-{
-    const char *value = g_getenv(name);
-
-    if (!*option && value && *value)
-        *option = g_strdup(value);
-}
-
 void gateway_owner_read_environment(GatewayOwnerOptions *options)
 {
-    take_variable(&options->user, "CULVERT_TUN_USER");
-    take_variable(&options->group, "CULVERT_TUN_GROUP");
+    gateway_take_variable(&options->user, "CULVERT_TUN_USER");
+    gateway_take_variable(&options->group, "CULVERT_TUN_GROUP");
 }
 
 static gboolean parse_number(const char *text, guint32 *id)

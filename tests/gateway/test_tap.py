@@ -47,6 +47,16 @@ def test_device(host, options, env, mtu):
     assert (link["link_type"], link["mtu"]) == ("ether", mtu)
 
 
+@pytest.mark.parametrize("env", [{"CULVERT_VTEP": ""}, {"CULVERT_VXLAN_ID": "7"},
+                                 {"CULVERT_VTEP": "", "CULVERT_VXLAN_ID": ""}])
+def test_nothing_of_ethernet(host, env):
+    """Set for all, or emptied by a unit's drop-in."""
+    made = Culvert(host, env=env)
+    link, = json.loads(host.output("ip", "-json", "-details", "link", "show", "gw0"))
+    made.stop()
+    assert link["linkinfo"]["info_data"]["type"] == "tun"
+
+
 def test_vtep_belongs_to_no_interface(host):
     made = Culvert(host, options=["--tap", "--vtep", "10.8.0.1"])
     made.up()
