@@ -192,17 +192,12 @@ static gboolean look_up(CulvertTun *tun)
     return TRUE;
 }
 
-static gboolean find_ifindex(CulvertTun *tun, GError **error)
+static gboolean find_ifindex(CulvertTun *tun, const CulvertTunOptions *options, GError **error)
 {
-    int errsv;
-
     tun->control = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (tun->control >= 0 && look_up(tun))
         return TRUE;
-    errsv = errno;
-    g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errsv),
-                _("Cannot find the TUN device “%s” just created: %s"), tun->name,
-                g_strerror(errsv));
+    set_create_error(error, options, g_strerror(errno), errno);
     return FALSE;
 }
 
@@ -256,7 +251,7 @@ CulvertTun *culvert_tun_open(const CulvertTunOptions *options, GError **error)
     tun->control = -1;
     tun->is_tap = options->tap;
     tun->offload.headers = options->offload;
-    if (!create_interface(tun, options, error) || !find_ifindex(tun, error) ||
+    if (!create_interface(tun, options, error) || !find_ifindex(tun, options, error) ||
         !check_owner(tun, options, error) || !set_mac(tun, options, error))
         return NULL;
     set_offload(tun);
