@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "culvert-ethernet.h"
+#include "culvert-hash.h"
 
 /* A port's number is that of its place, and behind that how often somebody else had the place
  * before: who still has the number of one that is gone does not mean the next one by it. */
@@ -526,11 +527,8 @@ void culvert_switch_get_stats(CulvertSwitch *self, CulvertSwitchStats *stats)
 static guint hash_vtep(gconstpointer data)
 {
     const CulvertVtep *vtep = data;
-    guint value = 2166136261u;
 
-    for (guint i = 0; i < sizeof vtep->address; i++)
-        value = (value ^ vtep->address[i]) * 16777619u;
-    return value;
+    return culvert_hash(CULVERT_HASH_BEGIN, vtep->address, sizeof vtep->address);
 }
 
 static gboolean equal_vteps(gconstpointer a, gconstpointer b)

@@ -10,6 +10,7 @@
 
 #include "culvert-checksum.h"
 #include "culvert-ethernet.h"
+#include "culvert-hash.h"
 #include "culvert-ip.h"
 #include "culvert-packet.h"
 
@@ -32,19 +33,11 @@ gboolean culvert_vtep_equal(const CulvertVtep *a, const CulvertVtep *b)
 
 /* ---- A flow --------------------------------------------------------------------------------- */
 
-/* FNV-1a. Who chooses the flows finds out no more by it than that two have the same port. */
-static guint32 hash(guint32 value, const guint8 *data, gsize len)
-{
-    for (gsize i = 0; i < len; i++)
-        value = (value ^ data[i]) * 16777619u;
-    return value;
-}
-
 static guint32 hash_ports(guint32 value, guint8 protocol, const guint8 *transport, gsize len)
 {
     if (len < 4 || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
         return value;
-    return hash(value, transport, 4);
+    return culvert_hash(value, transport, 4);
 }
 
 /* No ports of fragments, all of which should go the same way. */
@@ -53,18 +46,19 @@ static guint32 hash_ip(guint32 value, const guint8 *ip, gsize len)
     gsize header = (gsize) (ip[0] & 15) * 4;
 
     if (ip[0] >> 4 == 6) {
-        value = hash(value, ip + IPV6_ADDRESSES, 2 * IPV6_ADDRESS);
+        value = culvert_hash(value, ip + IPV6_ADDRESSES, 2 * IPV6_ADDRESS);
         return hash_ports(value, ip[IPV6_NEXT], ip + IPV6_HEADER_SIZE, len - IPV6_HEADER_SIZE);
     }
-    value = hash(value, ip + IPV4_ADDRESSES, 2 * IPV4_ADDRESS);
+    value = culvert_hash(value, ip + IPV4_ADDRESSES, 2 * IPV4_ADDRESS);
     if ((culvert_get16(ip + IPV4_FRAGMENT) & IPV4_IS_FRAGMENT) != 0 || header > len)
         return value;
     return hash_ports(value, ip[IPV4_PROTOCOL], ip + header, len - header);
 }
 
+/* Who chooses the flows finds out no more by it than that two have the same port. */
 static guint16 source_port(const guint8 *frame, const guint8 *ip, gsize ip_len)
 {
-    guint32 value = hash(2166136261u, frame, ETHERNET_HEADER_SIZE);
+    guint32 value = culvert_hash(CULVERT_HASH_BEGIN, frame, ETHERNET_HEADER_SIZE);
 
     if (ip)
         value = hash_ip(value, ip, ip_len);

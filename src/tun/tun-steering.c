@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "culvert-hash.h"
+
 /* Register 6 has the packet, 7 the hash, 8 where the IP header of a frame is. A load of packet data
  * goes to register 0; beyond the packet's end it ends the program with 0 (Linux,
  * Documentation/bpf/classic_vs_extended.rst). */
@@ -77,19 +79,28 @@
         .code = BPF_JMP | BPF_EXIT                                                                 \
     }
 
-/* A word of the packet into the hash, as FNV-1a does it with bytes; three instructions. */
-#define MIX(offset) LOAD(BPF_W, offset), XOR(HASH, 0), MULTIPLY(HASH, 16777619)
+/* Jumps go over a number of instructions: so many are in the macros below, and in what hashes the
+ * addresses of a frame, and of a packet of each version with the jump behind the first. */
+#define MIX_SIZE  3
+#define TAG_SIZE  5
+#define MAC_SIZE  (3 * MIX_SIZE)
+#define IPV4_SIZE (2 * MIX_SIZE)
+#define IPV6_SIZE (8 * MIX_SIZE)
+#define SKIP_SIZE 1
+
+/* A word of the packet into the hash, as FNV-1a does it with bytes; MIX_SIZE instructions. */
+#define MIX(offset) LOAD(BPF_W, offset), XOR(HASH, 0), MULTIPLY(HASH, CULVERT_HASH_PRIME)
 
 static const struct bpf_insn by_addresses[] = {
     MOVE(PACKET, 1),
-    SET(HASH, (int32_t) 2166136261u),
+    SET(HASH, (int32_t) CULVERT_HASH_BEGIN),
     LOAD(BPF_B, 0),
     SHIFT(0, 4),
-    IF_0_IS(6, 7), /* over the next three lines */
-    MIX(12),       /* IPv4 */
+    IF_0_IS(6, IPV4_SIZE + SKIP_SIZE), /* to IPv6 */
+    MIX(12),                           /* IPv4 */
     MIX(16),
-    SKIP(24), /* over the next eight lines */
-    MIX(8),   /* IPv6 */
+    SKIP(IPV6_SIZE), /* to the end */
+    MIX(8),          /* IPv6 */
     MIX(12),
     MIX(16),
     MIX(20),
@@ -101,32 +112,34 @@ static const struct bpf_insn by_addresses[] = {
     SHIFT(0, 16), /* the upper half is mixed best */
     END,
 };
+G_STATIC_ASSERT(G_N_ELEMENTS(by_addresses) == 5 + IPV4_SIZE + SKIP_SIZE + IPV6_SIZE + 3);
 
 /* The same behind the IP header's place. */
-#define MIX_IP(offset) LOAD_BEHIND(IP, BPF_W, offset), XOR(HASH, 0), MULTIPLY(HASH, 16777619)
+#define MIX_IP(offset)                                                                             \
+    LOAD_BEHIND(IP, BPF_W, offset), XOR(HASH, 0), MULTIPLY(HASH, CULVERT_HASH_PRIME)
 
 /* Past a VLAN tag, if register 0 has the type of one (IEEE 802.1Q, 802.1ad), to the type that it
- * stands before; five instructions. One that the kernel has beside the frame is not seen here. */
+ * stands before. One that the kernel has beside the frame is not seen here. */
 #define PASS_TAG                                                                                   \
     IF_0_IS(0x8100, 2), IF_0_IS(0x88a8, 1), SKIP(2), ADD(IP, 4), LOAD_BEHIND(IP, BPF_H, -2)
 
 static const struct bpf_insn by_addresses_in_frame[] = {
     MOVE(PACKET, 1),
-    SET(HASH, (int32_t) 2166136261u),
+    SET(HASH, (int32_t) CULVERT_HASH_BEGIN),
     SET(IP, 14),
     LOAD(BPF_H, 12), /* the EtherType */
     PASS_TAG,
     PASS_TAG,
-    IF_0_IS(0x0800, 11), /* to IPv4 */
-    IF_0_IS(0x86dd, 17), /* to IPv6 */
-    MIX(0),              /* the MAC addresses: three words */
+    IF_0_IS(0x0800, SKIP_SIZE + MAC_SIZE + SKIP_SIZE),             /* to IPv4 */
+    IF_0_IS(0x86dd, MAC_SIZE + SKIP_SIZE + IPV4_SIZE + SKIP_SIZE), /* to IPv6 */
+    MIX(0), /* the MAC addresses: three words */
     MIX(4),
     MIX(8),
-    SKIP(31),   /* to the end */
-    MIX_IP(12), /* IPv4 */
+    SKIP(IPV4_SIZE + SKIP_SIZE + IPV6_SIZE), /* to the end */
+    MIX_IP(12),                              /* IPv4 */
     MIX_IP(16),
-    SKIP(24),  /* to the end */
-    MIX_IP(8), /* IPv6 */
+    SKIP(IPV6_SIZE), /* to the end */
+    MIX_IP(8),       /* IPv6 */
     MIX_IP(12),
     MIX_IP(16),
     MIX_IP(20),
@@ -138,6 +151,8 @@ static const struct bpf_insn by_addresses_in_frame[] = {
     SHIFT(0, 16),
     END,
 };
+G_STATIC_ASSERT(G_N_ELEMENTS(by_addresses_in_frame) == 4 + 2 * TAG_SIZE + 2 + MAC_SIZE + SKIP_SIZE +
+                                                           IPV4_SIZE + SKIP_SIZE + IPV6_SIZE + 3);
 
 /* Kept, for packets and for frames, if they were loaded beforehand; else -1. Written before there
  * is a second thread. */

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "tun/culvert-hash.h"
+
 /* As often as this beyond the first time that is noticed: with Linux's timers one to two seconds.
  * Segments that are only lost are repeated less often. */
 #define REPEATS 2
@@ -27,15 +29,8 @@
 #define TCP_PORTS_SIZE    4
 #define TCP_SEQUENCE      4
 
-/* FNV-1a. Strangers do not choose these flows, and a collision costs a repetition. */
-static guint32 hash(guint32 value, const guint8 *data, gsize len)
-{
-    for (gsize i = 0; i < len; i++)
-        value = (value ^ data[i]) * 16777619u;
-    return value;
-}
-
-/* The TCP header, and a hash of the addresses; NULL: it is none, or not all of it is there. */
+/* The TCP header, and a hash of the addresses; NULL: it is none, or not all of it is there.
+ * Strangers do not choose these flows, and a collision costs a repetition. */
 static const guint8 *find_tcp(const guint8 *packet, gsize len, guint32 *flow)
 {
     gsize header;
@@ -43,7 +38,7 @@ static const guint8 *find_tcp(const guint8 *packet, gsize len, guint32 *flow)
     if (len < IPV6_HEADER + TCP_LEAST)
         return NULL;
     if (packet[0] >> 4 == 6) {
-        *flow = hash(1, packet + IPV6_ADDRESSES, 32);
+        *flow = culvert_hash(1, packet + IPV6_ADDRESSES, 32);
         return packet[IPV6_NEXT_HEADER] == IPPROTO_TCP ? packet + IPV6_HEADER : NULL;
     }
     header = (packet[0] & 0xf) * 4u;
@@ -51,7 +46,7 @@ static const guint8 *find_tcp(const guint8 *packet, gsize len, guint32 *flow)
         packet[IPV4_PROTOCOL] != IPPROTO_TCP || (packet[IPV4_FRAGMENT] & 0x1f) != 0 ||
         packet[IPV4_FRAGMENT + 1] != 0)
         return NULL;
-    *flow = hash(1, packet + IPV4_ADDRESSES, 8);
+    *flow = culvert_hash(1, packet + IPV4_ADDRESSES, 8);
     return packet + header;
 }
 
@@ -87,7 +82,7 @@ const TunnelBlackholeFlow *tunnel_blackhole_note(TunnelBlackhole *self, const gu
     tcp = find_tcp(packet, len, &flow);
     if (!tcp)
         return NULL;
-    flow = hash(flow, tcp, TCP_PORTS_SIZE);
+    flow = culvert_hash(flow, tcp, TCP_PORTS_SIZE);
     memcpy(&sequence, tcp + TCP_SEQUENCE, sizeof sequence);
     known = find_flow(self, flow);
     if (known->flow != flow || known->sequence != sequence) {
