@@ -7,6 +7,7 @@ import os
 import pytest
 
 from conftest import Culvert
+from lab import KeyPair
 
 PROGRAM = os.environ.get("CULVERT", "culvert")
 
@@ -87,4 +88,21 @@ with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
 """)
     host.run("ip", "link", "set", "gw0", "down")
     made.wait_log(" 1 for neighbours only")
+    made.stop()
+
+
+def test_frames_not_sent_are_counted(host):
+    """One that the device takes, and that is too large for an IP packet with VXLAN around it."""
+    made = Culvert(host, options=["--tap", "--vtep", "10.8.0.1"], level="debug")
+    made.set("peer", KeyPair.generate().public, "allowed-ips", "10.8.0.2/32")
+    host.run("ip", "link", "set", "gw0", "mtu", "65521")
+    made.up()
+    host.run("/usr/bin/python3", "-c", """
+import socket
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+    s.bind(("gw0", 0))
+    s.send(bytes.fromhex("020000000002" "020000000001" "88b5") + bytes(65500))
+""")
+    host.run("ip", "link", "set", "gw0", "down")
+    made.wait_log(" 1 that cannot be sent")
     made.stop()
