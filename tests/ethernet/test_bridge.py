@@ -2,7 +2,6 @@
 """A network behind the switch: culvert's device is a port of the kernel's bridge, beside a cable to
 another host."""
 
-import itertools
 import json
 
 import pytest
@@ -87,31 +86,6 @@ def test_streams(office, version):
     for one, other in ((office.spoke, lan), (lan, office.spoke)):
         assert one.flows("tcp", other, version, count=128) == 128
         assert one.flows("udp", other, version, size=1200, count=160) == 160
-
-
-def test_own_addresses_stay(office):
-    """A peer does not speak in the name of the gateway, nor of its bridge: also where these have never
-    said anything by that address, as they have just got it."""
-    if not office.gateway.is_culvert:
-        return  # the kernel's VXLAN believes its peer
-    lan = Listener(office.lan, "eth0")
-    tries = itertools.count()
-    for number, interface in enumerate((office.gateway.ethernet, "br0")):
-        before = json.loads(office.gateway.ip("-json", "link", "show", interface))[0]["address"]
-        mac = f"02:00:00:00:03:0{number}"
-        office.gateway.ip("link", "set", interface, "address", mac)
-
-        def is_dropped(mac=mac):
-            """Once the gateway has been told of its address."""
-            claim, mark = (f"{what} {next(tries)}" for what in ("claim", "mark"))
-            office.spoke.send(BROADCAST, claim, source=mac)
-            office.spoke.send(BROADCAST, mark)
-            lan.wait(mark)
-            return claim not in lan.payloads()
-        wait_for(is_dropped, f"the claim to be {interface} to be dropped")
-        office.gateway.ip("link", "set", interface, "address", before)
-    lan.stop()
-    wait_for(lambda: office.spoke.ping("10.9.0.1"), "the bridge with its old address")
 
 
 def test_broadcast_from_the_lan(office):

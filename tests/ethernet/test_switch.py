@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """culvert as a switch for three stations, one of which has the kernel's VXLAN."""
 
+import itertools
 import os
 import sys
 import time
@@ -165,6 +166,27 @@ def test_no_station_is_taken_over(star, listeners):
         payload = f"still {victim.host.name}"
         wanted = [[payload] if station is victim else [] for station in star.stations]
         assert send_and_wait(a, mac, payload, listeners) == wanted
+
+
+def test_bridge_is_not_taken_over(star, listeners):
+    """No peer speaks in the name of the bridge that the hub's interface is a port of, also if that has
+    never said anything."""
+    a = star.spokes[0]
+    ip = star.hub.ip
+    ip("link", "add", "br9", "address", MACS[10], "type", "bridge")
+    ip("link", "set", "br9", "addrgenmode", "none", "up")
+    tries = itertools.count()
+
+    def is_dropped():
+        return send_and_wait(a, BROADCAST, f"bridge {next(tries)}", listeners[2:3],
+                             source=MACS[10]) == [[]]
+    assert not is_dropped()
+    ip("link", "set", star.hub.ethernet, "master", "br9")
+    wait_for(is_dropped, "the hub to hear of its bridge")
+    ip("link", "set", "br9", "address", MACS[11])
+    wait_for(lambda: not is_dropped(), "the hub to hear of the bridge's other address")
+    ip("link", "delete", "br9")
+    wait_for(lambda: a.ping(star.hub.v4), "the hub without a bridge")
 
 
 def test_groups_do_not_send(star, listeners):
@@ -338,6 +360,17 @@ def test_ageing(fresh_lab, clock):
     assert send_and_wait(kernel, BROADCAST, "mine now", listeners, source=mac) == [
         ["mine now"], ["mine now"], ["mine now"], []]
     assert send_and_wait(b, mac, "fourth", listeners) == [[], [], [], ["fourth"]]
+
+
+@pytest.mark.skipif("CULVERT_CLOCK" not in os.environ, reason="needs clock.c, in CULVERT_CLOCK")
+def test_hub_is_not_taken_over(fresh_lab, clock):
+    """However long it has said nothing."""
+    environment, advance = clock
+    star = Star(fresh_lab, environment)
+    listeners = star.listen()
+    advance(AGEING)
+    assert send_and_wait(star.spokes[0], BROADCAST, "I am the hub", listeners,
+                         source=star.hub.mac) == [[]] * 4
 
 
 @pytest.mark.skipif("CULVERT_CLOCK" not in os.environ, reason="needs clock.c, in CULVERT_CLOCK")

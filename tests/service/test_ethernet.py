@@ -5,6 +5,7 @@ import contextlib
 
 from lab import wait_for
 from manager import STARTED, STOPPED, iterate, types
+from status import get_status
 
 TAP = {"device_type": "tap", "vxlan_remote": "10.8.0.1"}
 
@@ -93,6 +94,33 @@ def test_stranger_with_the_number_of_a_port(world):
         finally:
             run("ip", "link", "del", "stranger0")
             run("ip", "netns", "del", "away")
+
+
+def test_bridge_is_not_taken_over(world):
+    """The gateway does not speak in the name of a bridge that the device has become a port of."""
+    me = world.account()
+    service = world.service()
+    vxlan = "type vxlan id 1 local 10.8.0.1 dstport 4789 dev wg0".split()
+    claim = "ffffffffffff" "0200000000bb" "88b5".ljust(92, "0")
+    with bridge(world):
+        world.computer.run("ip", "link", "set", "br0", "address", "02:00:00:00:00:bb")
+        service.connect(me.connection(**TAP))
+        service.wait_state(STARTED)
+        world.gateway.run("ip", "link", "add", "vx0", *vxlan, "remote", f"10.8.0.{me.number}")
+        world.gateway.run("ip", "link", "set", "vx0", "up")
+
+        def drops():
+            world.gateway.run("/usr/bin/python3", "-c", f"""
+import socket
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+    s.bind(("vx0", 0))
+    s.send(bytes.fromhex("{claim}"))
+""")
+            return get_status(service)[0]["drops"]["station-moved"]
+        assert drops() == 0
+        world.computer.run("ip", "link", "set", "culvert0", "master", "br0")
+        wait_for(drops, "frames in the bridge's name to be dropped")
+        world.gateway.run("ip", "link", "delete", "vx0")
 
 
 def test_bridge_that_goes_while_connecting(world):
