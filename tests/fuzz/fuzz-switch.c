@@ -2,7 +2,7 @@
 /*
  * fuzz-switch.c: frames from the input, each after three bytes: the port where it comes in, how
  * much later than the last one, and its length. No frame goes back where it came from, or to a port
- * that there is not; no station moves from one remote to another.
+ * that there is not; none from a remote goes anywhere in the name of this machine.
  */
 #include "tun/culvert-switch.h"
 
@@ -12,6 +12,14 @@
 #define REMOTES 3
 
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
+
+static const guint8 own[ETHERNET_ADDRESS] = {2, 0, 0, 0, 0, 1};
+
+static gboolean is_claim(guint from, const guint8 *frame, gsize len)
+{
+    return from != CULVERT_SWITCH_DEVICE && len >= ETHERNET_HEADER_SIZE &&
+           memcmp(frame + ETHERNET_SOURCE, own, sizeof own) == 0;
+}
 
 static void check(CulvertSwitch *ports, guint from, const CulvertForwarding *to)
 {
@@ -41,6 +49,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
     gint64 now = 0;
 
     culvert_switch_set_remotes(ports, remotes, REMOTES);
+    culvert_switch_set_own(ports, own, 1);
     while (size >= 3) {
         guint from = data[0] % (REMOTES + 2);
         gsize len = MIN(data[2], size - 3);
@@ -51,6 +60,8 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
         now += data[1] * G_USEC_PER_SEC;
         culvert_switch_forward(ports, from, frame, len, 1, now, &to);
         check(ports, from, &to);
+        if (is_claim(from, frame, len))
+            g_assert_false(to.to_device || to.flood || to.remote != 0);
         data += 3 + len;
         size -= 3 + len;
     }
