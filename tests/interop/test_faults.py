@@ -3,6 +3,7 @@
 the line did to the datagrams is counted, so that a test on a good line does not pass as one."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -20,24 +21,31 @@ PIECES = 4  # of 64 KiB
 
 
 def passes(a, b, count=PIECES, size=65536):
-    """A stream each way. TCP waits twice as long after each loss in a row."""
-    assert a.flows("tcp", b, count=count, size=size, patience=120) == count
-    assert b.flows("tcp", a, count=count, size=size, patience=120) == count
+    """A stream each way. TCP waits longer after each loss in a row."""
+    assert a.flows("tcp", b, count=count, size=size, patience=300) == count
+    assert b.flows("tcp", a, count=count, size=size, patience=300) == count
 
 
-# Which of so many datagrams are dropped: evenly, so that no test waits for the luck of a handshake;
-# relay.py is for chance.
-LOSSES = {1: (100, "0"), 10: (10, "0"), 30: (10, "0, 3, 7")}
+# Which of so many datagrams are dropped: evenly, so that no test waits for the luck of a handshake.
+# But of 30 % by chance: what TCP and the tunnel send in turn on such a line can come in step with any
+# pattern, and then the same is dropped for ever.
+LOSSES = {1: ("inc", 100, "0"), 10: ("inc", 10, "0"), 30: ("random", 10, "0, 1, 2")}
 
 
 def lossy(host, percent):
     """So many of the tunnel's datagrams that arrive at the host are dropped."""
-    every, which = LOSSES[percent]
+    how, every, which = LOSSES[percent]
+    # TCP waits twice as long each time, up to two minutes, and gives up after a few times: with luck
+    # like that no test ends. Bounds of the network namespace; the first is there since Linux 6.15
+    # (ip-sysctl.rst).
+    host.run("sysctl", "-qw", "net.ipv4.tcp_rto_max_ms=1000", check=False)
+    host.run("sysctl", "-qw", "net.ipv4.tcp_orphan_retries=60", "net.ipv4.tcp_retries2=60",
+             "net.ipv4.tcp_syn_retries=60", "net.ipv4.tcp_synack_retries=60")
     host.sh("nft add table inet loss; nft add chain inet loss in"
             " '{ type filter hook input priority 0; }';"
             " nft add counter inet loss lost; nft add counter inet loss arrived;"
             " nft add rule inet loss in udp dport 51820 counter name arrived;"
-            f" nft add rule inet loss in udp dport 51820 numgen inc mod {every} {{ {which} }}"
+            f" nft add rule inet loss in udp dport 51820 numgen {how} mod {every} {{ {which} }}"
             " counter name lost drop")
 
 
@@ -61,7 +69,9 @@ def test_loss(cable, programs, percent):
     lost, every = (sum(counted(end.host, name) for end in both) for name in ("lost", "arrived"))
     print(f"{lost} of {every} datagrams lost, {100 * lost / every:.1f} %")
     assert lost > 0
-    assert abs(lost - every * percent / 100) < 10
+    # Four standard deviations of what is dropped by chance.
+    chance = 4 * math.sqrt(every * 0.3 * 0.7) if percent == 30 else 0
+    assert abs(lost - every * percent / 100) < 10 + chance
 
 
 @pytest.fixture
