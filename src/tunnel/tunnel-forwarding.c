@@ -20,14 +20,10 @@
 #include <glib-unix.h>
 #include <linux/if_link.h>
 #include <linux/netconf.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* The kernel never sends more than this at once (rtnetlink.c, NLMSG_GOODSIZE). */
-#define MESSAGE_MAX 32768
 
 /* Changes of forwarding; of links for a device that leaves the namespace. */
 #define GROUP(number) (1u << ((number) -1))
@@ -51,11 +47,6 @@ enum {
     SERIAL_IPV6,
 };
 
-typedef union {
-    struct nlmsghdr header;
-    guint8 bytes[MESSAGE_MAX];
-} Buffer;
-
 struct _TunnelForwarding {
     CulvertTunnel *tunnel;
     int fd; /* -1: nothing is known any more */
@@ -72,7 +63,8 @@ struct _TunnelForwarding {
 
 /* ---- The bound ------------------------------------------------------------------------------ */
 
-guint tunnel_forwarding_bound(guint mtu)
+/* What one send takes of a stream, in bytes as the kernel counts them. */
+static guint find_bound(guint mtu)
 {
     guint segments = TUNNEL_RUN_BYTES_MAX / (mtu + WG_DATA_OVERHEAD);
 
@@ -105,7 +97,7 @@ static gboolean set_bound(TunnelForwarding *self, guint32 bound)
 static void apply(TunnelForwarding *self)
 {
     CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
-    guint bound = self->forwards ? UNBOUNDED : tunnel_forwarding_bound(self->mtu);
+    guint bound = self->forwards ? UNBOUNDED : find_bound(self->mtu);
 
     if (!tun || culvert_tun_is_tap(tun) || self->mtu == 0 || self->fd < 0 || bound == self->bound)
         return;
@@ -128,8 +120,6 @@ static int read_forwarding(const struct nlmsghdr *header)
     int len = (int) NLMSG_PAYLOAD(header, sizeof *netconf);
     gint32 value = -1;
 
-    if (header->nlmsg_type != RTM_NEWNETCONF)
-        return -1;
     for (struct rtattr *a = (struct rtattr *) ((guint8 *) netconf + NLMSG_ALIGN(sizeof *netconf));
          RTA_OK(a, len); a = RTA_NEXT(a, len)) {
         if (a->rta_type == NETCONFA_FORWARDING && RTA_PAYLOAD(a) == sizeof value)
@@ -235,7 +225,7 @@ static void take_message(TunnelForwarding *self, const struct nlmsghdr *header)
 /* One read; FALSE: nothing is left. */
 static gboolean read_messages(TunnelForwarding *self)
 {
-    Buffer buffer;
+    TunnelNetlinkBuffer buffer;
     gssize n = recv(self->fd, &buffer, sizeof buffer, MSG_DONTWAIT);
     int len = (int) n;
 
@@ -276,12 +266,9 @@ static gboolean ready(int fd, GIOCondition condition, gpointer data)
 
 static void watch(TunnelForwarding *self)
 {
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = GROUPS};
-
-    self->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    if (self->fd < 0 || bind(self->fd, (struct sockaddr *) &address, sizeof address) != 0) {
+    self->fd = tunnel_open_netlink(GROUPS);
+    if (self->fd < 0) {
         g_debug("Cannot watch whether this machine forwards: %s", g_strerror(errno));
-        unwatch(self);
         return;
     }
     self->source = g_unix_fd_source_new(self->fd, G_IO_IN);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <linux/netlink.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -351,6 +352,12 @@ typedef struct _TunnelRoutes TunnelRoutes;
  * (RTMGRP_...), to be told of them: rtnetlink(7). It waits a second for an answer. -1 and errno. */
 int tunnel_open_netlink(guint32 groups);
 
+/* What one read of it needs: the kernel never sends more at once (rtnetlink.c, NLMSG_GOODSIZE). */
+typedef union {
+    struct nlmsghdr header;
+    guint8 bytes[32768];
+} TunnelNetlinkBuffer;
+
 /* tunnel_routes_new: follows the routes until it is freed; NULL, with a message, if it cannot. */
 TunnelRoutes *tunnel_routes_new(CulvertTunnel *tunnel);
 void tunnel_routes_free(TunnelRoutes *routes);
@@ -366,9 +373,6 @@ void tunnel_forwarding_free(TunnelForwarding *forwarding);
 
 /* tunnel_forwarding_check_device: there is one now. */
 void tunnel_forwarding_check_device(TunnelForwarding *forwarding);
-
-/* tunnel_forwarding_bound: what one send takes of a stream, in bytes as the kernel counts them. */
-guint tunnel_forwarding_bound(guint mtu);
 
 /* ---- Defaults (tunnel-environment.c) -------------------------------------------------------- */
 

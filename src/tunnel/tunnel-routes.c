@@ -12,15 +12,11 @@
 
 #include <errno.h>
 #include <glib-unix.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-/* The kernel never sends more than this at once (rtnetlink.c, NLMSG_GOODSIZE). */
-#define MESSAGE_MAX 32768
 
 /* A look at all peers' routes takes a few microseconds each. Between two of them this many times
  * what the last one took has to pass, so that flapping routes cost little. */
@@ -38,11 +34,6 @@ struct _TunnelRoutes {
     GSource *check_source;
     gint64 rest_until;
 };
-
-typedef union {
-    struct nlmsghdr header;
-    guint8 bytes[MESSAGE_MAX];
-} Buffer;
 
 /* ---- Asking for a route --------------------------------------------------------------------- */
 
@@ -107,7 +98,7 @@ static int read_answer(const TunnelRoutes *self, const struct nlmsghdr *header, 
 
 static int find_interface(TunnelRoutes *self, const WgEndpoint *endpoint)
 {
-    Buffer buffer;
+    TunnelNetlinkBuffer buffer;
     gssize n;
 
     if (!ask(self, endpoint))
@@ -188,7 +179,7 @@ static void remember_mtu(TunnelRoutes *self, const struct nlmsghdr *header)
 static gboolean read_news(int fd, GIOCondition condition, gpointer data)
 {
     TunnelRoutes *self = data;
-    Buffer buffer;
+    TunnelNetlinkBuffer buffer;
     gssize n;
 
     while ((n = recv(fd, &buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {

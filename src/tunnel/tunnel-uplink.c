@@ -19,15 +19,11 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <ifaddrs.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* The kernel never sends more than this at once (rtnetlink.c, NLMSG_GOODSIZE). */
-#define MESSAGE_MAX 32768
 
 /* How long after the first of some changes. */
 #define SETTLE_MS 200
@@ -66,11 +62,6 @@ struct _TunnelUplink {
     GSource *check_source; /* NULL: nothing has changed */
     guint32 fingerprint;   /* of the way; 0: there is none */
 };
-
-typedef union {
-    struct nlmsghdr header;
-    guint8 bytes[MESSAGE_MAX];
-} Buffer;
 
 /* ---- Reading routes ------------------------------------------------------------------------- */
 
@@ -176,7 +167,7 @@ static gboolean ask_for_all(int fd, int family)
 /* FALSE: that was the last of them. */
 static gboolean read_some(int fd, Search *search)
 {
-    Buffer buffer;
+    TunnelNetlinkBuffer buffer;
     gssize n;
     int len;
 
@@ -248,7 +239,7 @@ static void add_attribute(RouteRequest *request, guint16 type, gconstpointer dat
 }
 
 /* The kernel's answer to a request. FALSE: there is none. */
-static gboolean ask(struct nlmsghdr *request, Buffer *answer)
+static gboolean ask(struct nlmsghdr *request, TunnelNetlinkBuffer *answer)
 {
     int fd = tunnel_open_netlink(0);
     gssize n = -1;
@@ -263,7 +254,7 @@ static gboolean ask(struct nlmsghdr *request, Buffer *answer)
 
 static gboolean is_done(struct nlmsghdr *request)
 {
-    Buffer answer;
+    TunnelNetlinkBuffer answer;
 
     return ask(request, &answer) && answer.header.nlmsg_type == NLMSG_ERROR &&
            ((const struct nlmsgerr *) NLMSG_DATA(&answer.header))->error == 0;
@@ -281,7 +272,7 @@ static int find_ordinary_interface(const Search *search)
                   .rtm_dst_len = (unsigned char) (8 * size)},
     };
     int ifindex = 0, len;
-    Buffer answer;
+    TunnelNetlinkBuffer answer;
 
     add_attribute(&request, RTA_DST, search->address, size);
     if (!ask(&request.header, &answer) || answer.header.nlmsg_type != RTM_NEWROUTE)
@@ -484,7 +475,7 @@ void tunnel_uplink_check(TunnelUplink *self)
 
 static gboolean read_news(int fd, GIOCondition condition, gpointer data)
 {
-    Buffer buffer;
+    TunnelNetlinkBuffer buffer;
 
     /* What it is does not matter, nor that some was lost (ENOBUFS). */
     while (recv(fd, &buffer, sizeof buffer, MSG_DONTWAIT) > 0)
