@@ -8,10 +8,9 @@
 
 #include <gio/gio.h>
 #include <glib/gi18n.h>
-#include <grp.h>
-#include <pwd.h>
 
 #include "gateway-environment.h"
+#include "sandbox/culvert-account.h"
 
 /* The number after that is -1, which means none. */
 #define ID_MAX (G_MAXUINT32 - 1)
@@ -32,32 +31,17 @@ static gboolean parse_number(const char *text, guint32 *id)
     return TRUE;
 }
 
-static gboolean parse_user(const char *text, uid_t *user, GError **error)
+/* A name goes before a number, as with chown(1). */
+static gboolean parse(CulvertAccountKind kind, const char *text, guint32 *id, GError **error)
 {
-    const struct passwd *found = getpwnam(text);
-
-    if (found)
-        *user = found->pw_uid;
-    if (found || parse_number(text, user))
+    if (culvert_account_look_up(kind, text, id) == 0 || parse_number(text, id))
         return TRUE;
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                _("There is no user “%s” on this computer, whom the device could belong to: give a "
-                  "user's name or number"),
-                text);
-    return FALSE;
-}
-
-static gboolean parse_group(const char *text, gid_t *group, GError **error)
-{
-    const struct group *found = getgrnam(text);
-
-    if (found)
-        *group = found->gr_gid;
-    if (found || parse_number(text, group))
-        return TRUE;
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                _("There is no group “%s” on this computer, which the device could belong to: give "
-                  "a group's name or number"),
+                kind == CULVERT_ACCOUNT_USER
+                    ? _("There is no user “%s” on this computer, whom the device could belong to: "
+                        "give a user's name or number")
+                    : _("There is no group “%s” on this computer, which the device could belong "
+                        "to: give a group's name or number"),
                 text);
     return FALSE;
 }
@@ -67,8 +51,8 @@ gboolean gateway_owner_parse(const GatewayOwnerOptions *options, uid_t *user, gi
 {
     *user = (uid_t) -1;
     *group = (gid_t) -1;
-    return (!options->user || parse_user(options->user, user, error)) &&
-           (!options->group || parse_group(options->group, group, error));
+    return (!options->user || parse(CULVERT_ACCOUNT_USER, options->user, user, error)) &&
+           (!options->group || parse(CULVERT_ACCOUNT_GROUP, options->group, group, error));
 }
 
 void gateway_owner_options_clear(GatewayOwnerOptions *options)

@@ -13,11 +13,7 @@ typedef struct {
     char *name;
 } AccountQuestion;
 
-/* Blocks. Returns 0 and sets `id`, ENOENT: there is none, or the errno of what went wrong. Any
- * thread. */
-int account_look_up(CulvertAccountKind kind, const char *name, guint32 *id);
-
-/* What became of a task of culvert_account_find_async(), as account_look_up() says. */
+/* What became of a task of culvert_account_find_async(), as culvert_account_look_up() says. */
 void account_return(GTask *task, int status, guint32 id);
 
 gboolean account_is_task(GTask *task);

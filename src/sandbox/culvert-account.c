@@ -40,7 +40,7 @@ static int look_up_with(CulvertAccountKind kind, const char *name, char *buffer,
     return status == 0 || status == ESRCH || status == EBADF || status == EPERM ? ENOENT : status;
 }
 
-int account_look_up(CulvertAccountKind kind, const char *name, guint32 *id)
+int culvert_account_look_up(CulvertAccountKind kind, const char *name, guint32 *id)
 {
     int status = ERANGE;
 
@@ -95,7 +95,7 @@ static void look_up_thread(GTask *task, gpointer source, gpointer data, GCancell
 {
     const AccountQuestion *question = data;
     guint32 id = 0;
-    int status = account_look_up(question->kind, question->name, &id);
+    int status = culvert_account_look_up(question->kind, question->name, &id);
 
     account_return(task, status, id);
 }

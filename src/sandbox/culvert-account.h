@@ -15,6 +15,11 @@ typedef enum {
     CULVERT_ACCOUNT_GROUP,
 } CulvertAccountKind;
 
+/* culvert_account_look_up: the number of the account `name`, in this process and while everybody
+ * waits; before the sandbox is closed. Returns 0 and sets `id`, ENOENT: there is none, or the errno
+ * of what went wrong. Any thread. */
+int culvert_account_look_up(CulvertAccountKind kind, const char *name, guint32 *id);
+
 /* culvert_account_find_async: looks for the account `name`; digits are its number, and need no
  * account of that number. Answers need the default main context. */
 void culvert_account_find_async(CulvertAccountKind kind, const char *name,

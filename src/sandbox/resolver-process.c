@@ -70,7 +70,7 @@ static void find_account(const ResolverQuestion *question, ResolverAnswer *reply
     CulvertAccountKind kind =
         question->kind == RESOLVER_USER ? CULVERT_ACCOUNT_USER : CULVERT_ACCOUNT_GROUP;
 
-    reply->status = account_look_up(kind, question->name, &reply->account);
+    reply->status = culvert_account_look_up(kind, question->name, &reply->account);
 }
 
 static void answer(const Work *work)

@@ -37,70 +37,66 @@ void culvert_service_device_mac(const char *uuid, guint8 mac[6])
 
 /* ---- Owner ---------------------------------------------------------------------------------- */
 
+enum {
+    USER,
+    GROUP,
+    N_ACCOUNTS,
+};
+
+static const struct {
+    CulvertAccountKind kind;
+    const char *key;
+} accounts[N_ACCOUNTS] = {
+    [USER] = {CULVERT_ACCOUNT_USER, "tun-user"},
+    [GROUP] = {CULVERT_ACCOUNT_GROUP, "tun-group"},
+};
+
 typedef struct {
-    char *group_name; /* still to be found; NULL: none */
-    uid_t user;
-    gid_t group;
+    char *names[N_ACCOUNTS]; /* NULL: none */
+    guint32 ids[N_ACCOUNTS];
+    guint at; /* the one that is looked for */
 } Owner;
 
 static void owner_free(gpointer data)
 {
     Owner *owner = data;
 
-    g_free(owner->group_name);
+    for (guint i = 0; i < N_ACCOUNTS; i++)
+        g_free(owner->names[i]);
     g_free(owner);
 }
 
-/* Takes `cause`. */
-static void return_fault(GTask *task, const char *key, GError *cause)
-{
-    g_task_return_new_error(task, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS, "%s: %s",
-                            key, cause->message);
-    g_error_free(cause);
-}
+static void find_next(GTask *task);
 
-static void on_group(GObject *source, GAsyncResult *result, gpointer user_data)
+static void on_found(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
     Owner *owner = g_task_get_task_data(task);
-    GError *cause = NULL;
-    guint32 id;
+    g_autoptr(GError) cause = NULL;
 
-    if (!culvert_account_find_finish(result, &id, &cause)) {
-        return_fault(task, "tun-group", cause);
+    if (!culvert_account_find_finish(result, &owner->ids[owner->at], &cause)) {
+        g_task_return_new_error(task, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
+                                "%s: %s", accounts[owner->at].key, cause->message);
         return;
     }
-    owner->group = id;
-    g_task_return_boolean(task, TRUE);
+    owner->at++;
+    find_next(g_steal_pointer(&task));
 }
 
 /* Takes `task`. */
-static void find_group(GTask *task)
+static void find_next(GTask *task)
 {
-    const Owner *owner = g_task_get_task_data(task);
+    Owner *owner = g_task_get_task_data(task);
 
-    if (owner->group_name) {
-        culvert_account_find_async(CULVERT_ACCOUNT_GROUP, owner->group_name,
-                                   g_task_get_cancellable(task), on_group, task);
+    while (owner->at < N_ACCOUNTS && !owner->names[owner->at])
+        owner->at++;
+    if (owner->at < N_ACCOUNTS) {
+        culvert_account_find_async(accounts[owner->at].kind, owner->names[owner->at],
+                                   g_task_get_cancellable(task), on_found, task);
         return;
     }
     g_task_return_boolean(task, TRUE);
     g_object_unref(task);
-}
-
-static void on_user(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    g_autoptr(GTask) task = user_data;
-    Owner *owner = g_task_get_task_data(task);
-    GError *cause = NULL;
-    guint32 id;
-
-    if (!culvert_account_find_finish(result, &id, &cause)) {
-        return_fault(task, "tun-user", cause);
-        return;
-    }
-    owner->user = id;
-    find_group(g_steal_pointer(&task));
 }
 
 void culvert_service_device_find_owner_async(const CulvertProfile *profile,
@@ -110,15 +106,12 @@ void culvert_service_device_find_owner_async(const CulvertProfile *profile,
     GTask *task = g_task_new(NULL, cancellable, callback, data);
     Owner *owner = g_new0(Owner, 1);
 
-    owner->group_name = g_strdup(profile->tun_group);
-    owner->user = (uid_t) -1;
-    owner->group = (gid_t) -1;
+    owner->names[USER] = g_strdup(profile->tun_user);
+    owner->names[GROUP] = g_strdup(profile->tun_group);
+    owner->ids[USER] = (uid_t) -1;
+    owner->ids[GROUP] = (gid_t) -1;
     g_task_set_task_data(task, owner, owner_free);
-    if (profile->tun_user)
-        culvert_account_find_async(CULVERT_ACCOUNT_USER, profile->tun_user, cancellable, on_user,
-                                   task);
-    else
-        find_group(task);
+    find_next(task);
 }
 
 gboolean culvert_service_device_find_owner_finish(GAsyncResult *result, uid_t *user, gid_t *group,
@@ -128,8 +121,8 @@ gboolean culvert_service_device_find_owner_finish(GAsyncResult *result, uid_t *u
 
     if (!g_task_propagate_boolean(G_TASK(result), error))
         return FALSE;
-    *user = owner->user;
-    *group = owner->group;
+    *user = owner->ids[USER];
+    *group = owner->ids[GROUP];
     return TRUE;
 }
 
