@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "run-ip.h"
 #include "tun/culvert-tun.h"
 #include "wait-until.h"
 
@@ -63,23 +64,6 @@ static void set_mtu(const char *name, int mtu)
 
     request.ifr_mtu = mtu;
     change(SIOCSIFMTU, &request);
-}
-
-static void run_ip(const char *format, ...) G_GNUC_PRINTF(1, 2);
-
-static void run_ip(const char *format, ...)
-{
-    g_autofree char *line = NULL;
-    g_autoptr(GError) error = NULL;
-    int status;
-    va_list arguments;
-
-    va_start(arguments, format);
-    line = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_spawn_command_line_sync(line, NULL, NULL, &status, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(status, ==, 0);
 }
 
 static void set_up(Fixture *f, gconstpointer unused)
@@ -136,7 +120,7 @@ static void test_renamed(Fixture *f, gconstpointer unused)
 
 static void test_removed(Fixture *f, gconstpointer unused)
 {
-    run_ip("ip link delete watched");
+    run_ip("link delete watched");
     wait_until(!f->state.exists);
 }
 
@@ -145,7 +129,7 @@ static void test_not_there(Fixture *f, gconstpointer unused)
     g_autoptr(GError) error = NULL;
     Fixture other = {.state = {.exists = TRUE}};
 
-    run_ip("ip link delete watched");
+    run_ip("link delete watched");
     other.link = culvert_link_watch(f->tun, TRUE, on_link, &other, &error);
     g_assert_no_error(error);
     wait_until(other.calls > 0);
@@ -164,7 +148,7 @@ static int open_namespace(void)
 
 static void move(int netns)
 {
-    run_ip("ip link set watched netns /proc/%d/fd/%d", getpid(), netns);
+    run_ip("link set watched netns /proc/%d/fd/%d", getpid(), netns);
 }
 
 /* In another namespace it gets another number if its own is taken there. */
@@ -175,7 +159,7 @@ static void test_moved(Fixture *f, gconstpointer unused)
     g_assert_cmpint(unshare(CLONE_NEWNET), ==, 0);
     there = open_namespace();
     for (int i = 2; i <= ifindex; i++)
-        run_ip("ip tuntap add taken%d mode tun", i);
+        run_ip("tuntap add taken%d mode tun", i);
     g_assert_cmpint(setns(home, CLONE_NEWNET), ==, 0);
 
     set_up_flag("watched", TRUE);
@@ -193,7 +177,7 @@ static void test_moved(Fixture *f, gconstpointer unused)
     set_up_flag("watched", TRUE);
     wait_until(f->state.up);
     g_assert_cmpuint(culvert_tun_get_mtu(f->tun), ==, 1300);
-    run_ip("ip link delete watched");
+    run_ip("link delete watched");
     wait_until(!f->state.exists);
     close(home);
     close(there);
@@ -232,19 +216,19 @@ static void test_macs(void)
     set_mac("ethernet", 2);
     wait_until(is_mac(f.state.mac, 2));
 
-    run_ip("ip link add above address 02:00:00:00:00:11 type bridge");
-    run_ip("ip link set ethernet master above");
+    run_ip("link add above address 02:00:00:00:00:11 type bridge");
+    run_ip("link set ethernet master above");
     wait_until(is_mac(f.state.bridge_mac, 0x11));
     set_mac("above", 0x12);
     wait_until(is_mac(f.state.bridge_mac, 0x12));
     set_mtu("ethernet", 1300);
     wait_until(f.state.mtu == 1300);
     g_assert_true(is_mac(f.state.bridge_mac, 0x12) && is_mac(f.state.mac, 2));
-    run_ip("ip link set ethernet nomaster");
+    run_ip("link set ethernet nomaster");
     wait_until(memcmp(f.state.bridge_mac, none, 6) == 0);
-    run_ip("ip link set ethernet master above");
+    run_ip("link set ethernet master above");
     wait_until(is_mac(f.state.bridge_mac, 0x12));
-    run_ip("ip link delete above");
+    run_ip("link delete above");
     wait_until(memcmp(f.state.bridge_mac, none, 6) == 0);
     g_assert_true(f.state.exists && is_mac(f.state.mac, 2));
     culvert_link_free(f.link);

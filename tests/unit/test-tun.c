@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "packets.h"
+#include "run-ip.h"
 #include "tun/tun-owner.h"
 
 #define DEADLINE_MS 20000
@@ -35,25 +36,6 @@
 #define QUEUES 4
 
 static const guint8 station[] = {2, 0, 0, 0, 0, 9};
-
-static void run_ip(const char *format, ...) G_GNUC_PRINTF(1, 2);
-
-static void run_ip(const char *format, ...)
-{
-    g_autofree char *arguments = NULL, *line = NULL;
-    g_autoptr(GError) error = NULL;
-    va_list list;
-    int status;
-
-    va_start(list, format);
-    arguments = g_strdup_vprintf(format, list);
-    va_end(list);
-    line = g_strdup_printf("ip %s", arguments);
-    g_spawn_command_line_sync(line, NULL, NULL, &status, &error);
-    g_assert_no_error(error);
-    if (status != 0)
-        g_error("“%s” failed", line);
-}
 
 static CulvertTunOptions options_of(const char *name, guint n_queues, gboolean tap)
 {

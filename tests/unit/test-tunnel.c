@@ -179,14 +179,14 @@ static void test_beside_the_device(Fixture *f, gconstpointer unused)
     g_autofree char *route = g_strdup_printf("192.0.2.0/24 dev %s", culvert_tun_get_name(tun));
 
     g_assert_cmpint(tunnel_uplink_find(&there, ifindex), ==, 0);
-    run_ip("route", "add", route);
+    run_ip("route add %s", route);
     g_assert_cmpint(tunnel_uplink_find(&there, ifindex), ==, -1);
-    run_ip("route", "add", "default dev lo metric 70");
+    run_ip("route add default dev lo metric 70");
     g_assert_cmpint(tunnel_uplink_find(&there, ifindex), ==, (int) if_nametoindex("lo"));
-    run_ip("route", "add", "192.0.2.1/32 dev lo");
+    run_ip("route add 192.0.2.1/32 dev lo");
     g_assert_cmpint(tunnel_uplink_find(&there, ifindex), ==, 0);
-    run_ip("route", "delete", "192.0.2.1/32 dev lo");
-    run_ip("route", "delete", "default dev lo metric 70");
+    run_ip("route delete 192.0.2.1/32 dev lo");
+    run_ip("route delete default dev lo metric 70");
     close(a);
 }
 
@@ -197,14 +197,14 @@ static void test_network_changed(Fixture *f, gconstpointer unused)
 
     g_signal_connect_swapped(f->a.tunnel, "network-changed", G_CALLBACK(count), &f->a.changes);
     culvert_tunnel_watch_network(f->a.tunnel, &f->b.public_key);
-    run_ip("route", "add", "192.0.2.0/24 dev lo");
-    run_ip("route", "delete", "192.0.2.0/24 dev lo");
-    run_ip("route", "add", "default dev lo");
-    run_ip("address", "add", "198.51.100.9/32 dev lo");
+    run_ip("route add 192.0.2.0/24 dev lo");
+    run_ip("route delete 192.0.2.0/24 dev lo");
+    run_ip("route add default dev lo");
+    run_ip("address add 198.51.100.9/32 dev lo");
     wait_until(f->a.changes == 1);
-    run_ip("address", "delete", "198.51.100.9/32 dev lo");
+    run_ip("address delete 198.51.100.9/32 dev lo");
     wait_until(f->a.changes == 2);
-    run_ip("route", "delete", "default dev lo");
+    run_ip("route delete default dev lo");
     culvert_tunnel_check_network(f->a.tunnel);
     close(a);
 }
@@ -215,7 +215,7 @@ static void test_device_removed(Fixture *f, gconstpointer unused)
     int a = attach(&f->a);
     const char *name = culvert_tun_get_name(culvert_tunnel_get_tun(f->a.tunnel));
 
-    run_ip("link", "delete", name);
+    run_ip("link delete %s", name);
     wait_until(f->a.failures == 1);
     g_assert_nonnull(strstr(f->a.last_error, "removed"));
     close(a);

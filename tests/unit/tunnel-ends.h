@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "run-ip.h"
 #include "tunnel/tunnel-private.h"
 #include "wait-until.h"
 
@@ -52,9 +53,6 @@ void dial(End *from, const End *to, const char *host);
 void count(guint *counter);
 
 /* ---- Devices and packets -------------------------------------------------------------------- */
-
-/* run_ip: ip OBJECT VERB WHAT, which must work. */
-void run_ip(const char *object, const char *verb, const char *what);
 
 /* attach: gives the end a device. Returns a socket that sends and receives whole IPv4 packets on
  * it, as the kernel's IP would; to be closed. */
