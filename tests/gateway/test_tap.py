@@ -76,19 +76,28 @@ def test_other_ends_are_told_what_to_use(host, options, said):
     made.stop()
 
 
+# A frame out of gw0: its beginning in hex, and so many zeroes.
+SEND = """
+import socket, sys
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+    s.bind(("gw0", 0))
+    s.send(bytes.fromhex(sys.argv[1]) + bytes(int(sys.argv[2])))
+"""
+
+
+def send_and_wait_log(culvert, head, zeroes, said):
+    """What is counted is in the log when the interface goes down."""
+    culvert.up()
+    culvert.host.run("/usr/bin/python3", "-c", SEND, head, zeroes)
+    culvert.host.run("ip", "link", "set", "gw0", "down")
+    culvert.wait_log(said)
+    culvert.stop()
+
+
 def test_drops_are_logged(host):
     """A frame that no switch passes on, of the interface itself."""
     made = Culvert(host, options=["--tap", "--vtep", "10.8.0.1"], level="debug")
-    made.up()
-    host.run("/usr/bin/python3", "-c", """
-import socket
-with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
-    s.bind(("gw0", 0))
-    s.send(bytes.fromhex("0180c2000000" "020000000001" "0027") + bytes(46))
-""")
-    host.run("ip", "link", "set", "gw0", "down")
-    made.wait_log(" 1 for neighbours only")
-    made.stop()
+    send_and_wait_log(made, "0180c2000000" "020000000001" "0027", 46, " 1 for neighbours only")
 
 
 def test_frames_not_sent_are_counted(host):
@@ -96,13 +105,4 @@ def test_frames_not_sent_are_counted(host):
     made = Culvert(host, options=["--tap", "--vtep", "10.8.0.1"], level="debug")
     made.set("peer", KeyPair.generate().public, "allowed-ips", "10.8.0.2/32")
     host.run("ip", "link", "set", "gw0", "mtu", "65521")
-    made.up()
-    host.run("/usr/bin/python3", "-c", """
-import socket
-with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
-    s.bind(("gw0", 0))
-    s.send(bytes.fromhex("020000000002" "020000000001" "88b5") + bytes(65500))
-""")
-    host.run("ip", "link", "set", "gw0", "down")
-    made.wait_log(" 1 that cannot be sent")
-    made.stop()
+    send_and_wait_log(made, "020000000002" "020000000001" "88b5", 65500, " 1 that cannot be sent")
