@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Hosts with a WireGuard end that carries Ethernet. What a WireGuard end is stands in ../interop, as
-do the variables of the environment."""
+"""Hosts with a WireGuard end that carries Ethernet. What a WireGuard end is stands in ../interop,
+as do the variables of the environment."""
 
 import os
 import sys
@@ -10,18 +10,13 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 
 from lab import Lab  # noqa: E402
+from lab.needs import skip_without_root  # noqa: E402
 
 from ends import check_log, stop_all  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
-    reason = None
-    if os.geteuid() != 0:
-        reason = "needs root"
-    elif "CULVERT" not in os.environ:
-        reason = "needs the program to test in the environment, CULVERT"
-    for item in items if reason else ():
-        item.add_marker(pytest.mark.skip(reason=reason))
+    skip_without_root(items, "CULVERT")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 
 from ends import check_log, running
 from lab import Lab, wait_for
+from lab.clock import Clock
 from stations import BROADCAST, TYPE, Station, send_frames
 
 GROUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "group.py")
@@ -321,17 +322,8 @@ def test_nothing_is_allocated(fresh_lab, tmp_path):
 
 @pytest.fixture
 def clock(tmp_path):
-    """(how to start a program under it, how to let it pass)"""
-    path = tmp_path / "shift"
-    path.write_bytes(bytes(16))
-
-    def advance(seconds):
-        with open(path, "r+b") as file:
-            file.seek(8)
-            asleep = int.from_bytes(file.read(8), "little") + seconds
-            file.seek(8)
-            file.write(asleep.to_bytes(8, "little"))
-    return {"LD_PRELOAD": os.environ["CULVERT_CLOCK"], "LAB_CLOCK": str(path)}, advance
+    """Of all stations."""
+    return Clock(None, os.environ["CULVERT_CLOCK"], shared=str(tmp_path / "shift"))
 
 
 @pytest.mark.skipif("CULVERT_CLOCK" not in os.environ, reason="needs clock.c, in CULVERT_CLOCK")
@@ -339,8 +331,7 @@ def test_ageing(fresh_lab, clock):
     """A station that is not heard of for five minutes is forgotten: its frames go to all again, and
     it may be somewhere else. The clocks are moved; culvert takes that for a sleep, after which there
     are new sessions."""
-    environment, advance = clock
-    star = Star(fresh_lab, environment)
+    star = Star(fresh_lab, clock.environment)
     a, b, kernel = star.spokes
     listeners = star.listen()
     mac = MACS[3]
@@ -350,10 +341,10 @@ def test_ageing(fresh_lab, clock):
     assert send_and_wait(b, mac, "first", listeners) == [[], ["first"], [], []]
     assert send_and_wait(kernel, BROADCAST, "mine", listeners, source=mac) == [[]] * 4
 
-    advance(AGEING - 100)
+    clock.sleep(AGEING - 100)
     star.meet()
     assert send_and_wait(b, mac, "second", listeners) == [[], ["second"], [], []]
-    advance(100)
+    clock.sleep(100)
     star.meet()
     assert send_and_wait(b, mac, "third", listeners) == [["third"], ["third"], [], ["third"]]
     assert send_and_wait(kernel, BROADCAST, "mine now", listeners, source=mac) == [
@@ -364,15 +355,14 @@ def test_ageing(fresh_lab, clock):
 @pytest.mark.skipif("CULVERT_CLOCK" not in os.environ, reason="needs clock.c, in CULVERT_CLOCK")
 def test_carried_away(fresh_lab, clock):
     """From the hub's side to a peer's: it is heard there after ten seconds of silence here."""
-    environment, advance = clock
-    star = Star(fresh_lab, environment)
+    star = Star(fresh_lab, clock.environment)
     a, b, _kernel = star.spokes
     listeners = star.listen()
     mac = MACS[3]
     star.hub.send(BROADCAST, "here I am", source=mac)
     for listener in listeners[1:]:
         listener.wait("here I am")
-    advance(LEAVING)
+    clock.sleep(LEAVING)
     star.meet()
     assert send_and_wait(a, BROADCAST, "now here", listeners, source=mac) == [
         ["now here"], [], ["now here"], ["now here"]]

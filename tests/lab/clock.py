@@ -7,11 +7,12 @@ FILE = "/run/lab/clock"
 
 
 class Clock:
-    """Of the programs on a host that are started with `environment`; `library` is clock.c built."""
+    """Of the programs on a host that are started with `environment`, or, with a file that all hosts
+    see, on any; `library` is clock.c built."""
 
-    def __init__(self, host, library):
-        self.environment = {"LD_PRELOAD": library, "LAB_CLOCK": FILE}
-        self._path = f"/proc/{host.pid}/root{FILE}"
+    def __init__(self, host, library, shared=None):
+        self.environment = {"LD_PRELOAD": library, "LAB_CLOCK": shared or FILE}
+        self._path = shared or f"/proc/{host.pid}/root{FILE}"
         self._ahead = self._asleep = 0
         with open(self._path, "wb") as file:
             file.write(bytes(16))
