@@ -88,15 +88,23 @@ captures = itertools.count()
 
 
 @contextlib.contextmanager
-def capture(host, interface, *expression):
-    """What passes meanwhile: a function that returns the lines that tcpdump has printed."""
+def listening(host, *command):
+    """The command runs meanwhile, from when it listens: a function that returns what it prints."""
     name = f"capture-{next(captures)}"
-    daemon = host.spawn("tcpdump", "-nnel", "-i", interface, *expression, log=name)
-    wait_for(lambda: "listening on" in host.log(name), "tcpdump")
+    daemon = host.spawn(*command, log=name)
+    wait_for(lambda: "listening" in host.log(name), f"{command[0]} to listen")
     try:
-        yield lambda: [line for line in host.log(name).splitlines() if " > " in line]
+        yield lambda: host.log(name)
     finally:
         host.stop(daemon)
+
+
+@contextlib.contextmanager
+def capture(host, interface, *expression):
+    """What passes meanwhile: a function that returns the lines that tcpdump has printed."""
+    with listening(host, "tcpdump", "--immediate-mode", "-nnel", "-i", interface,
+                   *expression) as text:
+        yield lambda: [line for line in text().splitlines() if " > " in line]
 
 
 def readme_section(title):
@@ -145,14 +153,9 @@ def test_broadcast_and_multicast(network, site):
 
 @contextlib.contextmanager
 def frames(host, interface):
-    """What arrives there meanwhile and is not IP's: a function that returns what frames.py prints."""
-    name = f"frames-{next(captures)}"
-    daemon = host.spawn("/usr/bin/python3", FRAMES, "listen", interface, log=name)
-    wait_for(lambda: "listening" in host.log(name), "frames.py")
-    try:
-        yield lambda: host.log(name).splitlines()[1:]
-    finally:
-        host.stop(daemon)
+    """What arrives there meanwhile and is not IP's: a function that returns frames.py's lines."""
+    with listening(host, "/usr/bin/python3", FRAMES, "listen", interface) as text:
+        yield lambda: text().splitlines()[1:]
 
 
 @pytest.mark.parametrize("kind", ["88b5", "8100000a88b5"], ids=["other-type", "vlan-10"])
@@ -395,16 +398,9 @@ def test_readme_bridge(network, one):
         network.desktop.nmcli("connection", "delete", "lan")
 
 
-@contextlib.contextmanager
 def tcpdump(host, command):
-    """As README.md calls it, but to show the bytes as text, too: a function that returns it all."""
-    name = f"capture-{next(captures)}"
-    daemon = host.spawn(*command.split(), "-A", "-l", "--immediate-mode", log=name)
-    wait_for(lambda: "listening on" in host.log(name), "tcpdump")
-    try:
-        yield lambda: host.log(name)
-    finally:
-        host.stop(daemon)
+    """As README.md calls it, but to show the bytes as text, too."""
+    return listening(host, *command.split(), "-A", "-l", "--immediate-mode")
 
 
 @pytest.mark.parametrize("kind", ["tun", "tap"])
