@@ -80,7 +80,8 @@ class Stock(Gateway):
 
 
 # A gateway's kind, and the family of the addresses inside the tunnel.
-GATEWAYS = {"culvert": (Switch, 4), "culvert6": (Switch, 6), "stock": (Stock, 4), "stock6": (Stock, 6)}
+GATEWAYS = {"culvert": (Switch, 4), "culvert6": (Switch, 6),
+            "stock": (Stock, 4), "stock6": (Stock, 6)}
 
 
 @dataclasses.dataclass

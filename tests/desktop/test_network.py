@@ -205,8 +205,8 @@ def move(gateway, old, new):
 
 @contextlib.contextmanager
 def moving_gateway(network):
-    """The office's gateway has the name “gateway.example”. Yields a function that moves it to another
-    address, and the name with it."""
+    """The office's gateway has the name “gateway.example”. Yields a function that moves it to
+    another address, and the name with it."""
     old, new = network.endpoint(network.office), "198.51.2.9"
 
     def go():
@@ -268,7 +268,8 @@ def test_gateway_behind_another_address_and_names_behind_the_tunnel(network, dis
             network.desktop.nmcli("connection", "modify", "office", "+vpn.data",
                                   "kill-switch=yes")
             network.up()
-        with pings(network, INSIDE[4]) as count, outgoing(network.desktop, network.router, "wan0") as record:
+        with (pings(network, INSIDE[4]) as count,
+              outgoing(network.desktop, network.router, "wan0") as record):
             new = go()
             print("lost", comes_back(network, count, FOUND_WITHIN))
             is_in_place(network)

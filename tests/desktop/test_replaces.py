@@ -72,8 +72,9 @@ class World:
         """A host in each of the two networks; both ends forward. The one behind the desktop asks
         the one behind the gateway."""
         hosts = [self.lab.add_host(f"site{number}") for number in (1, 2)]
+        devices = ("lan0", "wan1")  # the desktop's is one that NetworkManager has
         for host, router, networks, name in zip(hosts, (self.gateway, self.desktop),
-                                                replaced.SITES, ("lan0", "wan1")):  # NetworkManager has wan*
+                                                replaced.SITES, devices):
             router.forward()
             self.lab.link(host, router, *networks, names=("wan0", name))
         return hosts[1], replaced.SITES[0].values()

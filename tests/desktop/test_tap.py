@@ -242,7 +242,8 @@ def test_no_addresses(network, site):
         assert "default" not in routes(network, "culvert0")
         # The gateway's own route has come, and nothing else.
         after = "\n".join(line for line in routes(network, "wan0").splitlines()
-                          if site.gateway_address not in line and "scope link metric 50" not in line)
+                          if site.gateway_address not in line
+                          and "scope link metric 50" not in line)
         assert after == before[0]
         assert network.desktop.read("/etc/resolv.conf") == before[1]
 
@@ -284,7 +285,8 @@ def test_lease_over_the_bridge(network, site):
 
 def test_default_route_over_the_bridge(network, site):
     """If that is wanted, the tunnel's own datagrams still go to the gateway outside."""
-    with bridge(network, "ipv4.method", "auto", "ipv4.route-metric", "50", "ipv6.method", "disabled"):
+    with bridge(network, "ipv4.method", "auto", "ipv4.route-metric", "50",
+                "ipv6.method", "disabled"):
         network.add(site.conf(network, **{"# Culvert: Bridge": "br0"}))
         network.up()
         wait_for(lambda: " dev br0 " in network.route("203.0.113.9"), "the route to come", 30)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Datagrams to a multicast group, many in one system call where the kernel can (UDP_SEGMENT, udp(7)).
-As a program on a host:
+"""Datagrams to a multicast group, many in one system call where the kernel can (UDP_SEGMENT,
+udp(7)). As a program on a host:
 
     group.py listen ADDRESS SECONDS       prints "listening", then how many pieces arrived right
     group.py send ADDRESS                 sends them

@@ -23,8 +23,8 @@ BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
 class Station(End):
-    """`number` makes its addresses: 10.9.0.number and fd09::number inside, and that of its end of the
-    VXLAN, 10.8.0.number or fd08::number. It is in the network `vxlan`."""
+    """`number` makes its addresses: 10.9.0.number and fd09::number inside, and that of its end of
+    the VXLAN, 10.8.0.number or fd08::number. It is in the network `vxlan`."""
 
     def __init__(self, host, program, number, family=4, vxlan=None, **kwargs):
         self.is_culvert = program == "culvert"

@@ -8,14 +8,15 @@ import pytest
 
 from ends import V4, V6, check_log, stop_all
 from lab import Lab, wait_for
-from stations import BROADCAST, NETWORKS, Listener, Station, send_frames
+from stations import BROADCAST, NETWORKS, TYPE, Listener, Station, send_frames
 
 LAN = ("10.9.0.100", "fd09::100")
 LAN_MAC = "02:00:00:00:02:01"
 
 
 class Office:
-    """`gateway`, whose Ethernet is a port of br0; `lan`, a host at the bridge; `spoke`, far away."""
+    """`gateway`, whose Ethernet is a port of br0; `lan`, a host at the bridge; and `spoke`, which
+    is far away."""
 
     def __init__(self, lab, program):
         self.spoke_host, self.gateway_host, self.lan = (lab.add_host(name) for name in
@@ -90,7 +91,8 @@ def test_streams(office, version):
 
 def test_broadcast_from_the_lan(office):
     listener = office.spoke.listen()
-    send_frames(office.lan, "eth0", (BROADCAST + LAN_MAC + "88b5").replace(":", "") + b"hello".hex())
+    head = (BROADCAST + LAN_MAC + TYPE).replace(":", "")
+    send_frames(office.lan, "eth0", head + b"hello".hex())
     listener.wait("hello")
     assert listener.stop() == ["hello"]
 
@@ -118,15 +120,16 @@ def test_spanning_tree_stays(office):
 
 
 def test_tunnel_through_itself(office):
-    """The Ethernet is the way to the gateway, too: each datagram would come back as a frame and leave
-    as a longer one. It does not."""
+    """The Ethernet is the way to the gateway, too: each datagram would come back as a frame and
+    leave as a longer one. It does not."""
     spoke = office.spoke
     spoke.ip("address", "add", "203.0.113.2/24", "dev", spoke.ethernet)
     office.gateway.ip("address", "add", "203.0.113.1/24", "dev", "br0")
     assert spoke.ping("203.0.113.1")
     # Nothing may tell the spoke where the gateway really is.
     spoke.host.sh("nft add table inet cut; nft add chain inet cut in"
-                  " '{ type filter hook input priority 0; }'; nft add rule inet cut in iif wan0 drop")
+                  " '{ type filter hook input priority 0; }';"
+                  " nft add rule inet cut in iif wan0 drop")
     spoke.add_peer(office.gateway, endpoint="203.0.113.1:51820")
     before = spoke.transfer(office.gateway)[1]
     assert not spoke.ping(LAN[0], "-i0.1", count=5, deadline=2)

@@ -81,8 +81,8 @@ def test_largest_packet(ends, version):
 
 
 def test_datagrams_are_no_larger_than_the_tunnels(ends):
-    """The largest frame's is as large as that of the tunnel's largest packet, 1420 bytes: its padding
-    ends there. And small ones are padded to whole blocks."""
+    """The largest frame's is as large as that of the tunnel's largest packet, 1420 bytes: its
+    padding ends there. And small ones are padded to whole blocks."""
     a, b = ends if ends[0].is_culvert else reversed(ends)
     capture = Capture(a.host, "wan0", "udp and port 51820")
     for size in (ends.mtu - 28, ends.mtu - 29, 100):
@@ -94,8 +94,8 @@ def test_datagrams_are_no_larger_than_the_tunnels(ends):
 
 
 def test_outer_headers(ends):
-    """As the other end's tunnel has them: no IPv4 ID twice, since the packets may be fragmented where
-    they go on; a hop limit of 64, and no more of the frame's DS field than ECN."""
+    """As the other end's tunnel has them: no IPv4 ID twice, since the packets may be fragmented
+    where they go on; a hop limit of 64, and no more of the frame's DS field than ECN."""
     a, b = ends if not ends[1].is_culvert else reversed(ends)
     if b.is_culvert:
         return  # its end of the tunnel is not to be seen

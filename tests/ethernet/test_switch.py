@@ -122,7 +122,8 @@ def test_nothing_goes_back(star):
     before = [star.hub.transfer(spoke)[1] for spoke in star.spokes]
     kernel.send(BROADCAST, "x" * 1000, count=50)
     wait_for(lambda: all(star.hub.transfer(spoke)[1] > sent + 50000
-                         for spoke, sent in zip(star.spokes[:2], before)), "the frames at the others")
+                         for spoke, sent in zip(star.spokes[:2], before)),
+             "the frames at the others")
     assert star.hub.transfer(kernel)[1] < before[2] + 20000
 
 
@@ -170,8 +171,8 @@ def test_no_station_is_taken_over(star, listeners):
 
 
 def test_bridge_is_not_taken_over(star, listeners):
-    """No peer speaks in the name of the bridge that the hub's interface is a port of. It is down, and so
-    has never said anything."""
+    """No peer speaks in the name of the bridge that the hub's interface is a port of. It is down,
+    and so has never said anything."""
     a = star.spokes[0]
     ip = star.hub.ip
     ip("link", "add", "br9", "address", MACS[10], "type", "bridge")
@@ -328,9 +329,9 @@ def clock(tmp_path):
 
 @pytest.mark.skipif("CULVERT_CLOCK" not in os.environ, reason="needs clock.c, in CULVERT_CLOCK")
 def test_ageing(fresh_lab, clock):
-    """A station that is not heard of for five minutes is forgotten: its frames go to all again, and
-    it may be somewhere else. The clocks are moved; culvert takes that for a sleep, after which there
-    are new sessions."""
+    """A station that is not heard of for five minutes is forgotten: its frames go to all again,
+    and it may be somewhere else. The clocks are moved; culvert takes that for a sleep, after which
+    there are new sessions."""
     star = Star(fresh_lab, clock.environment)
     a, b, kernel = star.spokes
     listeners = star.listen()
@@ -396,8 +397,8 @@ def segment(mac):
 
 
 def test_copies_are_no_repetition(fresh_lab):
-    """A segment that goes to all, as nobody knows its receiver, is sent once to each: nobody's path is
-    taken for narrow, and asked for. Repeated, it is."""
+    """A segment that goes to all, as nobody knows its receiver, is sent once to each: nobody's
+    path is taken for narrow, and asked for. Repeated, it is."""
     star = Star(fresh_lab, version=6)
     hub = star.hub
 

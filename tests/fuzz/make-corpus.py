@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes the seeds of tests/fuzz/corpus that are not text: packets and frames for segment, coalesce,
-switch and vxlan, commands for datagram, and answers for names. Run it again after a change: what is
-in the folders is what it wrote."""
+"""Writes the seeds of tests/fuzz/corpus that are not text: packets and frames for segment,
+coalesce, switch and vxlan, commands for datagram, and answers for names. Run it again after a
+change: what is in the folders is what it wrote."""
 
 import os
 import struct
@@ -115,7 +115,8 @@ SEEDS = {
     + arrives(0, 0, b"\x01\x80\xc2\0\0\0" + frame_from(9, 1)[6:]),
     "names/addresses": dns((b"\xc0\x0c", 1, bytes([192, 0, 2, 1])),
                            (b"\xc0\x0c", 1, bytes([192, 0, 2, 2]))),
-    "names/alias": dns((b"\xc0\x0c", 5, b"\1x\xc0\x0c"), (b"\1x\xc0\x0c", 1, bytes([192, 0, 2, 1]))),
+    "names/alias": dns((b"\xc0\x0c", 5, b"\1x\xc0\x0c"),
+                       (b"\1x\xc0\x0c", 1, bytes([192, 0, 2, 1]))),
     "names/none": dns(),
     # Bytes are commands: see step() in fuzz-datagram.c.
     "datagram/traffic": bytes([0, 1, 1, 0, 2, 0, 2, 1, 2, 2, 3, 0, 1, 0]),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The device of the interface, as `ip` shows it: how it was opened, whose it is and what that user may
-do; and what tcpdump sees of the traffic, on it and beside it."""
+"""The device of the interface, as `ip` shows it: how it was opened, whose it is and what that user
+may do; and what tcpdump sees of the traffic, on it and beside it."""
 
 import contextlib
+import itertools
 import os
 import re
 
@@ -17,10 +18,11 @@ USER, GROUP, STRANGER = 61001, 61002, 61003  # nobody of the system
 
 
 def shown(host):
-    """What `ip -d link` and `ip tuntap` say of it. The latter reads /sys, which shows the interfaces of
-    the namespace that it was mounted in."""
+    """What `ip -d link` and `ip tuntap` say of it. The latter reads /sys, which shows the
+    interfaces of the namespace that it was mounted in."""
     (link,) = re.findall(r"^ *tun (.*)", host.output("ip", "-d", "link", "show", "gw0"), re.M)
-    tuntaps = host.output("unshare", "--mount", "sh", "-c", "mount -t sysfs sysfs /sys && ip tuntap")
+    tuntaps = host.output("unshare", "--mount", "sh", "-c",
+                          "mount -t sysfs sysfs /sys && ip tuntap")
     (tuntap,) = re.findall(r"^gw0: (.*)", tuntaps, re.M)
     return link, tuntap
 
@@ -46,7 +48,8 @@ def check_shown(host, link, tuntap):
 @pytest.mark.parametrize("queues, options, link, tuntap", [
     (3, [], "vnet_hdr on multi_queue numqueues 3 numdisabled 0 persist off user root",
      "multi_queue vnet_hdr user 0"),
-    (3, ["--no-offload"], "vnet_hdr off multi_queue numqueues 3 numdisabled 0 persist off user root",
+    (3, ["--no-offload"],
+     "vnet_hdr off multi_queue numqueues 3 numdisabled 0 persist off user root",
      "multi_queue user 0"),
     (1, [], "vnet_hdr on persist off user root", "vnet_hdr user 0"),
     (1, ["--no-offload"], "vnet_hdr off persist off user root", "user 0"),
@@ -174,7 +177,7 @@ def why_not(host, user, group, queues):
 ], ids=["root", "user", "group", "user-and-group"])
 def test_who_may_join(host, options, may):
     with running(host, 2, *options):
-        for user, group in ((STRANGER, STRANGER), (USER, STRANGER), (STRANGER, GROUP), (USER, GROUP)):
+        for user, group in itertools.product((STRANGER, USER), (STRANGER, GROUP)):
             if (user, group) not in may:
                 assert why_not(host, user, group, 2) == "EPERM"
                 continue

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""README.md's “Run a gateway”, word for word: its commands and files, on a gateway and a laptop with
-an internet behind it; and “Connect two networks by Ethernet”. And culvert(8). Left out are apt, and systemctl, since no systemd runs here:
-the commands of its unit are run with the environment of the drop-in instead."""
+"""README.md's “Run a gateway”, word for word: its commands and files, on a gateway and a laptop
+with an internet behind it; and “Connect two networks by Ethernet”. And culvert(8). Left out are apt
+and systemctl, since no systemd runs here: the commands of its unit are run with the environment of
+the drop-in instead."""
 
 import os
 import re
@@ -131,7 +132,8 @@ def swapped(text):
 @pytest.fixture
 def sites(lab):
     """Two gateways, each with a host at its eth1, which know nothing of each other's network."""
-    office, home, *hosts = made = [lab.add_host(name) for name in ("office", "home", "desk", "sofa")]
+    office, home, *hosts = made = [lab.add_host(name)
+                                   for name in ("office", "home", "desk", "sofa")]
     lab.link(home, office, "192.0.2.0/24", names=("wan0", "wan0"))
     for number, (gateway, host) in enumerate(zip((office, home), hosts), 1):
         gateway.run("mkdir", "-p", "/etc/wireguard")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Everything is changed that can be while traffic runs in both directions through several queues,
 and the session's keys are replaced every few seconds: no stream is lost. Foremost for
-ThreadSanitizer, whose report ends a program with a status that no test expects, and is in its log."""
+ThreadSanitizer, whose report ends a program with a status that no test expects, and is in the
+log."""
 
 import itertools
 import os

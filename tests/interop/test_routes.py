@@ -168,7 +168,7 @@ def test_default_route(routed, programs):
 
 
 def send_in_vain(routed, a, b):
-    """A stream from a to b, of whose packets the router loses the large ones, and does not say so."""
+    """A stream from a to b, of whose packets the router loses the large ones, and says nothing."""
     host_a, host_b, net = routed
     net.sh("nft add table inet mute\n"
            "nft 'add chain inet mute out { type filter hook output priority 0; }'\n"
@@ -208,8 +208,8 @@ def test_narrow_path_of_which_nobody_tells(routed):
 
 @pytest.mark.parametrize("device", ["wg0", "other0"], ids=["this-tunnel", "another-tunnel"])
 def test_narrow_path_beside_a_tunnel(routed, device):
-    """Where ordinary packets to the peer's address go into a tunnel, as wg-quick has it, there is no
-    route that makes the path narrow: it would lead them past the tunnel."""
+    """Where ordinary packets to the peer's address go into a tunnel, as wg-quick has it, there is
+    no route that makes the path narrow: it would lead them past the tunnel."""
     a, b = make_ends(routed[:2], ("culvert", "culvert"))
     if device != "wg0":
         add_other_device(a)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A computer's programs, which talk all the time, whatever the network is like. As a program,
 `chatter.py DEVICES ADDRESS...` sends to each address over and over, by its routes and past them,
-out of each of DEVICES, which have commas between them and may be none: UDP, DNS, TCP and ping. Every
-100 rounds it prints how many there were."""
+out of each of DEVICES, which have commas between them and may be none: UDP, DNS, TCP and ping.
+Every 100 rounds it prints how many there were."""
 
 import contextlib
 import itertools

@@ -84,7 +84,7 @@ class Recording:
         return self.packets()
 
     def wait_for_wireguard(self, count):
-        """All packets, as soon as `count` of WireGuard's carry something. No others may be there."""
+        """All packets, as soon as `count` of WireGuard's carry something. There are no others."""
         packets = self.wait(lambda packet: packet.message() == DATA, count, "WireGuard's data")
         others = [packet for packet in packets if not packet.message()]
         assert not others, others

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A TCP stream for a time. As a program, `stream.py sink ADDRESS PORT` waits for one, and prints
-"listening" when it does; `stream.py send ADDRESS PORT SECONDS` sends, and prints how many bytes. The
-sink compares each byte."""
+"listening" when it does; `stream.py send ADDRESS PORT SECONDS` sends, and prints how many bytes.
+The sink compares each byte."""
 
 import socket
 import sys

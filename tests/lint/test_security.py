@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""SECURITY.md tells the truth where that can be looked up: each test it names exists, and each attack
-names one."""
+"""SECURITY.md tells the truth where that can be looked up: each test it names exists, and each
+attack names one."""
 
 import ast
 import glob
@@ -18,7 +18,8 @@ def read(*path):
 
 
 TEXT = read("..", "SECURITY.md")
-NAMED = sorted(set(re.findall(r"`(/[\w-]+/[\w/-]+|[\w-]+/test_\w+\.py::\w+|fuzz/[\w-]+\.c)`", TEXT)))
+NAMED = sorted(set(re.findall(
+    r"`(/[\w-]+/[\w/-]+|[\w-]+/test_\w+\.py::\w+|fuzz/[\w-]+\.c)`", TEXT)))
 
 
 def exists_in_c(name):
