@@ -74,6 +74,40 @@ def roam(network, second_uplink, programs):
     assert network.ping(INSIDE[4], deadline=20)
 
 
+def readdress(network, programs):
+    """The desktop gets another address for a while."""
+    uplink = "uplink-wan0"
+    network.desktop.nmcli("connection", "modify", uplink, "ipv4.addresses", "192.0.2.9/24")
+    try:
+        network.desktop.nmcli("--wait", 20, "connection", "up", uplink)
+        programs.go_on()
+        assert network.ping(INSIDE[4], deadline=20)
+        assert network.office.show("endpoints").popitem()[1][0].startswith("192.0.2.9:")
+    finally:
+        network.desktop.nmcli("connection", "modify", uplink, "ipv4.addresses", "192.0.2.2/24")
+        network.desktop.nmcli("--wait", 20, "connection", "up", uplink)
+
+
+def miss_the_gateway(network, programs):
+    """It is away, and comes back."""
+    network.office.stop_wireguard()
+    programs.go_on()
+    network.office.start()
+    assert network.ping(INSIDE[4], deadline=40)
+
+
+def replace_service(network, programs):
+    """It is killed, and the next one takes over."""
+    kill_service(network)
+    assert "culvert0" not in network.desktop.interfaces()
+    assert tables(network) == [SWITCH]
+    programs.go_on()
+    network.up()
+    assert tables(network) == [SWITCH, TUNNEL]
+    assert network.ping(INSIDE[4])
+    programs.go_on()
+
+
 def test_nothing_leaves_from_connect_to_disconnect(network, second_uplink):
     add_switch(network)
     with (recording(network, *UPLINKS) as record,
@@ -87,43 +121,14 @@ def test_nothing_leaves_from_connect_to_disconnect(network, second_uplink):
         programs.go_on()
         assert record.clear(start) == []
 
-        # The desktop gets another address.
-        network.desktop.nmcli("connection", "modify", "uplink-wan0", "ipv4.addresses",
-                              "192.0.2.9/24")
-        try:
-            network.desktop.nmcli("--wait", 20, "connection", "up", "uplink-wan0")
-            programs.go_on()
-            assert network.ping(INSIDE[4], deadline=20)
-            assert network.office.show("endpoints").popitem()[1][0].startswith("192.0.2.9:")
-        finally:
-            network.desktop.nmcli("connection", "modify", "uplink-wan0", "ipv4.addresses",
-                                  "192.0.2.2/24")
-            network.desktop.nmcli("--wait", 20, "connection", "up", "uplink-wan0")
+        readdress(network, programs)
         assert network.desktop.active() == ["office"]
         assert record.clear(start) == []
-
         roam(network, second_uplink, programs)
         assert record.clear(start) == []
-
-        # The gateway is away, and comes back.
-        network.office.stop_wireguard()
-        programs.go_on()
-        network.office.start()
-        assert network.ping(INSIDE[4], deadline=40)
+        miss_the_gateway(network, programs)
         assert record.clear(start) == []
-
-        # The service is killed.
-        kill_service(network)
-        assert "culvert0" not in network.desktop.interfaces()
-        assert tables(network) == [SWITCH]
-        programs.go_on()
-        assert record.clear(start) == []
-
-        # The next one takes over.
-        network.up()
-        assert tables(network) == [SWITCH, TUNNEL]
-        assert network.ping(INSIDE[4])
-        programs.go_on()
+        replace_service(network, programs)
         assert record.clear(start) == []
 
         network.down()
@@ -151,11 +156,7 @@ def test_nothing_leaves_by_itself_without_the_switch(network, second_uplink):
         roam(network, second_uplink, programs)
         assert record.clear(start) == []
 
-        network.office.stop_wireguard()
-        programs.go_on()
-        assert record.clear(start) == []
-        network.office.start()
-        assert network.ping(INSIDE[4], deadline=40)
+        miss_the_gateway(network, programs)
         assert network.desktop.active() == ["office"]
         assert record.clear(start) == []
 
