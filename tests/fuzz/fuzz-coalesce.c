@@ -4,16 +4,15 @@
  * frames: all are written, in one piece or as one of several, and what is put together can be taken
  * apart into as many.
  */
-#include "tun/culvert-coalesce.h"
+#include "fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "tun/culvert-coalesce.h"
 #include "tun/culvert-segment.h"
 
 #define MAX_PACKETS 256
-
-int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
 
 typedef struct {
     gboolean frames;

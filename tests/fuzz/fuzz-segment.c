@@ -4,11 +4,11 @@
  * no segment lies outside the packet, as many come as are announced, and none of the payload is
  * lost.
  */
-#include "tun/culvert-segment.h"
+#include "fuzz.h"
 
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
+#include "tun/culvert-segment.h"
 
 typedef gboolean (*Begin)(CulvertSegmenter *s, const struct virtio_net_hdr *vnet, guint8 *packet,
                           gsize len);

@@ -4,14 +4,14 @@
  * much later than the last one, and its length. No frame goes back where it came from, or to a port
  * that there is not; none from a remote goes anywhere in the name of this machine.
  */
-#include "tun/culvert-switch.h"
+#include "fuzz.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
-#define REMOTES 3
+#include "tun/culvert-switch.h"
 
-int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
+#define REMOTES 3
 
 static const guint8 own[ETHERNET_ADDRESS] = {2, 0, 0, 0, 0, 1};
 

@@ -4,16 +4,15 @@
  * again if it is wrapped. IPv4 to 10.0.0.2, or IPv6 to ::2, network 1. Checksums are made right, or
  * damaged input would never get beyond them.
  */
-#include "tun/culvert-vxlan.h"
+#include "fuzz.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
+#include "tun/culvert-vxlan.h"
 #include "tun/culvert-checksum.h"
 
 #define VNI 1
-
-int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
 
 static const CulvertVtep ends[] = {{AF_INET, {10, 0, 0, 2}}, {AF_INET6, {[15] = 2}}};
 
