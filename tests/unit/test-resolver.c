@@ -13,6 +13,7 @@
 #include "sandbox/culvert-resolver.h"
 #include "sandbox/resolver-private.h"
 #include "sandbox/sandbox-private.h"
+#include "wait-until.h"
 
 #define QUESTIONS 20
 
@@ -93,12 +94,10 @@ static void test_nonsense(void)
         g_resolver_lookup_by_name_async(resolver, name, NULL, on_name, NULL);
     }
     g_assert_cmpint(send(process, &answer, sizeof answer, 0), ==, sizeof answer);
-    while (n_failed < QUESTIONS || n_failed_again < QUESTIONS)
-        g_main_context_iteration(NULL, TRUE);
+    wait_until(n_failed == QUESTIONS && n_failed_again == QUESTIONS);
     g_assert_cmpuint(n_warnings, ==, 1);
     culvert_account_find_async(CULVERT_ACCOUNT_USER, "somebody", NULL, on_account, NULL);
-    while (n_failed_again < QUESTIONS + 1)
-        g_main_context_iteration(NULL, TRUE);
+    wait_until(n_failed_again == QUESTIONS + 1);
     g_object_unref(resolver);
     close(process);
 }

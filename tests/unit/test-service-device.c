@@ -8,6 +8,7 @@
 #include <pwd.h>
 
 #include "service/service-device.h"
+#include "wait-until.h"
 
 /* A connection keeps its address over versions of Culvert: whoever gives out addresses on the
  * network knows it. */
@@ -59,8 +60,7 @@ static Answer find(const char *user, const char *group)
     profile->tun_user = g_strdup(user);
     profile->tun_group = g_strdup(group);
     culvert_service_device_find_owner_async(profile, NULL, on_found, &answer);
-    while (!answer.done)
-        g_main_context_iteration(NULL, TRUE);
+    wait_until(answer.done);
     return answer;
 }
 
