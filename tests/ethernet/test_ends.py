@@ -7,7 +7,7 @@ import re
 import pytest
 
 from capture import Capture
-from ends import PAIRS, V4, V6, stop_all
+from ends import PAIRS, V4, V6, check_log, stop_all
 from lab import Lab, wait_for
 from stations import BROADCAST, MTU, Station
 
@@ -40,6 +40,8 @@ def ends(request):
         wait_for(lambda: a.ping(b.v4), "the first ping")
         yield made
         stop_all()
+        for host in hosts:
+            check_log(host)
 
 
 def test_mtu(ends):
