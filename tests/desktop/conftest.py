@@ -117,6 +117,11 @@ class Network:
         finally:
             self.router.run("nft", "delete", "table", "inet", "lab")
 
+    def forget_paths(self):
+        """What a router has said is remembered for ten minutes, or as long as the route."""
+        self.desktop.nmcli("connection", "down", "uplink-wan0")
+        self.desktop.nmcli("connection", "up", "uplink-wan0")
+
     # ---- Before and after each test
 
     def state(self):

@@ -34,12 +34,6 @@ def mute(stack, router):
     stack.callback(router.run, "nft", "delete", "table", "inet", "mute")
 
 
-def forget_paths(network):
-    """What a router has said is remembered for ten minutes, or as long as the route."""
-    network.desktop.nmcli("connection", "down", "uplink-wan0")
-    network.desktop.nmcli("connection", "up", "uplink-wan0")
-
-
 @contextlib.contextmanager
 def narrow_path(network, speaks):
     """Meanwhile the link between router and office carries NARROW bytes, which the office sees.
@@ -52,7 +46,7 @@ def narrow_path(network, speaks):
         stack.callback(router.run, "ip", "link", "set", "office", "mtu", 1500)
         office.run("ip", "link", "set", "wan0", "mtu", NARROW)
         stack.callback(office.run, "ip", "link", "set", "wan0", "mtu", 1500)
-        stack.callback(forget_paths, network)
+        stack.callback(network.forget_paths)
         yield
 
 
@@ -70,7 +64,7 @@ def narrow_both_ways(network, speaks):
                        "proto", "kernel", *more)
 
     def forget():
-        forget_paths(network)
+        network.forget_paths()
         office.sh("ip route flush cache; ip -6 route replace default via 2001:db8:2::1 dev wan0")
     with contextlib.ExitStack() as stack:
         if not speaks:
