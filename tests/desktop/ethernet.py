@@ -14,6 +14,8 @@ from lab.lab import address_in
 
 VNI = 42
 VXLAN_PORT = 4789  # IANA's
+VXLAN_OVERHEAD = {4: 50, 6: 70}  # RFC 7348's headers, over IPv4 or IPv6
+TUNNEL_MTU = 1420  # WireGuard's usual one
 
 # The LAN: its host, the desktop where it has addresses of its own, and what DHCP gives out.
 LAN = {4: ipaddress.ip_interface("192.168.77.1/24"), 6: ipaddress.ip_interface("fd77::1/64")}
@@ -51,7 +53,7 @@ class Switch(Gateway):
 
     def start(self):
         super().start()
-        mtu = 1420 - {4: 50, 6: 70}[self.version]
+        mtu = TUNNEL_MTU - VXLAN_OVERHEAD[self.version]
         self.run("ip", "link", "set", self.device, "mtu", mtu, "master", "br0")
 
     def carry_to(self, number):
