@@ -12,9 +12,11 @@
 #define CULVERT_HASH_PRIME 16777619u
 
 /* culvert_hash: `value`, that of what came before, goes on over the `len` bytes of `data`. */
-static inline guint32 culvert_hash(guint32 value, const guint8 *data, gsize len)
+static inline guint32 culvert_hash(guint32 value, gconstpointer data, gsize len)
 {
+    const guint8 *bytes = data;
+
     for (gsize i = 0; i < len; i++)
-        value = (value ^ data[i]) * CULVERT_HASH_PRIME;
+        value = (value ^ bytes[i]) * CULVERT_HASH_PRIME;
     return value;
 }

@@ -25,6 +25,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tun/culvert-hash.h"
+
 /* How long after the first of some changes. */
 #define SETTLE_MS 200
 
@@ -354,15 +356,6 @@ gboolean tunnel_uplink_limit(const WgEndpoint *to, int tun_ifindex, guint mtu, g
 
 /* ---- Watching ------------------------------------------------------------------------------- */
 
-static guint32 mix(guint32 hash, gconstpointer data, gsize len)
-{
-    const guint8 *bytes = data;
-
-    for (gsize i = 0; i < len; i++)
-        hash = (hash ^ bytes[i]) * 16777619u; /* FNV-1a */
-    return hash;
-}
-
 /* A sum, as the order of the addresses says nothing. */
 static guint32 hash_addresses(int family, int ifindex)
 {
@@ -376,9 +369,9 @@ static guint32 hash_addresses(int family, int ifindex)
         if (!a->ifa_addr || a->ifa_addr->sa_family != family || strcmp(a->ifa_name, name) != 0)
             continue;
         if (family == AF_INET)
-            sum += mix(1, &((struct sockaddr_in *) a->ifa_addr)->sin_addr, 4);
+            sum += culvert_hash(1, &((struct sockaddr_in *) a->ifa_addr)->sin_addr, 4);
         else
-            sum += mix(1, &((struct sockaddr_in6 *) a->ifa_addr)->sin6_addr, 16);
+            sum += culvert_hash(1, &((struct sockaddr_in6 *) a->ifa_addr)->sin6_addr, 16);
     }
     freeifaddrs(list);
     return sum;
@@ -404,8 +397,8 @@ static guint32 hash_way(const TunnelUplink *self, const WgEndpoint *to, int fami
 
     if (way.ifindex == 0)
         return 0;
-    hash = mix(1, &way.ifindex, sizeof way.ifindex);
-    hash = mix(hash, way.next_hop, sizeof way.next_hop);
+    hash = culvert_hash(1, &way.ifindex, sizeof way.ifindex);
+    hash = culvert_hash(hash, way.next_hop, sizeof way.next_hop);
     return hash + hash_addresses(family, way.ifindex);
 }
 
