@@ -230,6 +230,11 @@ typedef union {
     guint8 bytes[256]; /* with room for all attributes */
 } RouteRequest;
 
+static gsize address_size(int family)
+{
+    return family == AF_INET6 ? 16 : 4;
+}
+
 static void add_attribute(RouteRequest *request, guint16 type, gconstpointer data, gsize len)
 {
     struct rtattr attribute = {.rta_len = (guint16) RTA_LENGTH(len), .rta_type = type};
@@ -265,7 +270,7 @@ static gboolean is_done(struct nlmsghdr *request)
 /* Where a packet without a mark would go, whatever rules there are; 0: nowhere. */
 static int find_ordinary_interface(const Search *search)
 {
-    gsize size = search->family == AF_INET6 ? 16 : 4;
+    gsize size = address_size(search->family);
     RouteRequest request = {
         .header = {.nlmsg_len = NLMSG_LENGTH(sizeof request.route),
                    .nlmsg_type = RTM_GETROUTE,
@@ -288,10 +293,10 @@ static int find_ordinary_interface(const Search *search)
     return ifindex;
 }
 
-static void fill_request(RouteRequest *request, const Search *search)
+/* What tells a route of ours from others. */
+static void begin_request(RouteRequest *request, const Search *search)
 {
-    gsize size = search->family == AF_INET6 ? 16 : 4;
-    static const guint8 none[ADDRESS_MAX];
+    gsize size = address_size(search->family);
 
     request->header.nlmsg_len = NLMSG_LENGTH(sizeof request->route);
     request->route = (struct rtmsg){
@@ -299,14 +304,21 @@ static void fill_request(RouteRequest *request, const Search *search)
         .rtm_dst_len = (unsigned char) (8 * size),
         .rtm_table = RT_TABLE_MAIN,
         .rtm_protocol = LIMIT_PROTOCOL,
-        .rtm_scope = RT_SCOPE_UNIVERSE,
-        .rtm_type = RTN_UNICAST,
     };
     add_attribute(request, RTA_DST, search->address, size);
+    add_attribute(request, RTA_PRIORITY, &(guint32){LIMIT_METRIC}, sizeof(guint32));
+}
+
+static void add_way(RouteRequest *request, const Search *search)
+{
+    gsize size = address_size(search->family);
+    static const guint8 none[ADDRESS_MAX];
+
+    request->route.rtm_scope = RT_SCOPE_UNIVERSE;
+    request->route.rtm_type = RTN_UNICAST;
     add_attribute(request, RTA_OIF, &search->beside.ifindex, sizeof(int));
     if (memcmp(search->beside.next_hop, none, size) != 0)
         add_attribute(request, RTA_GATEWAY, search->beside.next_hop, size);
-    add_attribute(request, RTA_PRIORITY, &(guint32){LIMIT_METRIC}, sizeof(guint32));
 }
 
 void tunnel_uplink_unlimit(const WgEndpoint *to)
@@ -316,15 +328,7 @@ void tunnel_uplink_unlimit(const WgEndpoint *to)
     Search search = {.family = to->remote.any.sa_family};
 
     copy_destination(&search, to);
-    request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.route);
-    request.route = (struct rtmsg){
-        .rtm_family = (unsigned char) search.family,
-        .rtm_dst_len = search.family == AF_INET6 ? 128 : 32,
-        .rtm_table = RT_TABLE_MAIN,
-        .rtm_protocol = LIMIT_PROTOCOL,
-    };
-    add_attribute(&request, RTA_DST, search.address, search.family == AF_INET6 ? 16 : 4);
-    add_attribute(&request, RTA_PRIORITY, &(guint32){LIMIT_METRIC}, sizeof(guint32));
+    begin_request(&request, &search);
     is_done(&request.header); /* its interface may have taken it along */
 }
 
@@ -344,7 +348,8 @@ gboolean tunnel_uplink_limit(const WgEndpoint *to, int tun_ifindex, guint mtu, g
     search_routes(&search);
     if (search.beside.ifindex == 0 || find_ordinary_interface(&search) != search.beside.ifindex)
         return FALSE;
-    fill_request(&request, &search);
+    begin_request(&request, &search);
+    add_way(&request, &search);
     metric->rta_type = RTAX_MTU;
     metric->rta_len = (guint16) RTA_LENGTH(sizeof value);
     memcpy(RTA_DATA(metric), &value, sizeof value);
