@@ -73,15 +73,6 @@ gboolean culvert_service_bridge_check(const char *name, GError **error)
 
 /* ---- Watching ------------------------------------------------------------------------------- */
 
-/* Moved to another network namespace, it leaves a number behind that others may have. */
-static gboolean is_here(const CulvertServiceBridge *self)
-{
-    char name[IF_NAMESIZE];
-
-    return if_indextoname((guint) culvert_tun_get_ifindex(self->tun), name) &&
-           g_str_equal(name, culvert_tun_get_name(self->tun));
-}
-
 /* EBUSY: it is a port already. */
 static gboolean on_check(gpointer user_data)
 {
@@ -89,7 +80,7 @@ static gboolean on_check(gpointer user_data)
     int status;
 
     self->check_id = 0;
-    if (!is_here(self)) {
+    if (!culvert_tun_is_here(self->tun)) {
         g_info("Interface %s is in another network namespace than the bridge “%s”",
                culvert_tun_get_name(self->tun), self->name);
         return G_SOURCE_REMOVE;

@@ -11,9 +11,9 @@
 #include <fcntl.h>
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
-#include <linux/if.h>
-#include <linux/if_arp.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
+#include <net/if_arp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -44,7 +44,7 @@ struct _CulvertTun {
     int control; /* any socket of the interface's namespace: carries its ioctls */
     CulvertTunOffload offload;
     int ifindex;
-    char name[IFNAMSIZ];
+    char name[IF_NAMESIZE];
 };
 
 /* ---- Opening -------------------------------------------------------------------------------- */
@@ -292,6 +292,14 @@ gboolean culvert_tun_exists(const CulvertTun *tun)
     struct ifreq request = {0};
 
     return ioctl(tun->fds[0], TUNGETIFF, &request) == 0;
+}
+
+gboolean culvert_tun_is_here(CulvertTun *tun)
+{
+    char name[IF_NAMESIZE];
+
+    return if_indextoname((guint) tun->ifindex, name) &&
+           g_str_equal(name, culvert_tun_get_name(tun));
 }
 
 int culvert_tun_open_socket(const CulvertTun *tun, int domain, int type, int protocol)

@@ -80,6 +80,10 @@ int culvert_tun_get_ifindex(const CulvertTun *tun);
 /* culvert_tun_exists: whether the device is still there, in whichever network namespace. */
 gboolean culvert_tun_exists(const CulvertTun *tun);
 
+/* culvert_tun_is_here: whether an interface of the device's number and name is in this process's
+ * network namespace. One that was moved leaves a number behind that others may have. */
+gboolean culvert_tun_is_here(CulvertTun *tun);
+
 /* culvert_tun_follow: looks for the interface where it is now: it can be moved to another network
  * namespace under us, where it may get another number. From then on the MTU is the one it has
  * there. FALSE (errno set): the device is gone, or this process may not look into that namespace

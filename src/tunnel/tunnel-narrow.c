@@ -13,7 +13,6 @@
  */
 #include "tunnel-private.h"
 
-#include <net/if.h>
 #include <string.h>
 
 /* Waiting for the control thread; more will be sent in vain again. */
@@ -123,13 +122,8 @@ static Entry *add(TunnelNarrow *self, const WgKey *peer)
 static int tun_ifindex_here(const TunnelNarrow *self)
 {
     CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
-    char name[IF_NAMESIZE];
-    int ifindex = tun ? culvert_tun_get_ifindex(tun) : -1;
 
-    if (ifindex > 0 && if_indextoname((guint) ifindex, name) &&
-        g_str_equal(name, culvert_tun_get_name(tun)))
-        return ifindex;
-    return -1;
+    return tun && culvert_tun_is_here(tun) ? culvert_tun_get_ifindex(tun) : -1;
 }
 
 /* Rules may have what carries our mark take another route. */
