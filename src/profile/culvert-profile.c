@@ -106,7 +106,7 @@ gboolean culvert_profile_has_default_route(const CulvertProfile *profile, int fa
 }
 
 /* The first of that family, or NULL. */
-static const WgPrefix *find_address(const GArray *addresses, int family)
+static const WgPrefix *find_family(const GArray *addresses, int family)
 {
     for (guint i = 0; i < addresses->len; i++) {
         const WgPrefix *address = &g_array_index(addresses, WgPrefix, i);
@@ -122,9 +122,14 @@ GArray *culvert_profile_get_addresses(const CulvertProfile *profile)
     return profile->device_type == CULVERT_DEVICE_TAP ? profile->tap_addresses : profile->addresses;
 }
 
+const WgPrefix *culvert_profile_find_address(const CulvertProfile *profile, int family)
+{
+    return find_family(culvert_profile_get_addresses(profile), family);
+}
+
 gboolean culvert_profile_has_address(const CulvertProfile *profile, int family)
 {
-    return find_address(culvert_profile_get_addresses(profile), family) != NULL;
+    return culvert_profile_find_address(profile, family) != NULL;
 }
 
 /* ---- Ethernet ------------------------------------------------------------------------------- */
@@ -166,7 +171,7 @@ const WgPrefix *culvert_profile_find_vtep(const CulvertProfile *profile)
     static const int FAMILIES[] = {AF_INET, AF_INET6};
 
     for (guint i = 0; i < G_N_ELEMENTS(FAMILIES); i++) {
-        const WgPrefix *own = find_address(profile->addresses, FAMILIES[i]);
+        const WgPrefix *own = find_family(profile->addresses, FAMILIES[i]);
 
         if (own && has_remote(profile, FAMILIES[i]))
             return own;

@@ -114,6 +114,10 @@ char *culvert_profile_missing_secret(NMSettingVpn *setting);
  * (element-type WgPrefix) */
 GArray *culvert_profile_get_addresses(const CulvertProfile *profile);
 
+/* culvert_profile_find_address: the first address of the device of that family, NULL: none.
+ * Borrowed. */
+const WgPrefix *culvert_profile_find_address(const CulvertProfile *profile, int family);
+
 /* culvert_profile_get_vni: the VXLAN network identifier of an Ethernet device. */
 guint32 culvert_profile_get_vni(const CulvertProfile *profile);
 

@@ -72,20 +72,6 @@ static GArray *list_allowed_ips(const CulvertProfile *profile, int family)
     return list;
 }
 
-/* The first address of the device of that family, NULL: none. */
-static const WgPrefix *find_address(const CulvertProfile *profile, int family)
-{
-    const GArray *addresses = culvert_profile_get_addresses(profile);
-
-    for (guint i = 0; i < addresses->len; i++) {
-        const WgPrefix *address = &g_array_index(addresses, WgPrefix, i);
-
-        if (address->family == family)
-            return address;
-    }
-    return NULL;
-}
-
 /* Whether `network` is what the address and its prefix length say already. */
 static gboolean is_own_network(const WgPrefix *network, const WgPrefix *address)
 {
@@ -100,7 +86,7 @@ static gboolean is_own_network(const WgPrefix *network, const WgPrefix *address)
 
 static GArray *list_routes(const CulvertProfile *profile, int family, GInetAddress *gateway)
 {
-    const WgPrefix *address = find_address(profile, family);
+    const WgPrefix *address = culvert_profile_find_address(profile, family);
     GArray *routes = list_allowed_ips(profile, family);
 
     for (guint i = routes->len; i > 0; i--) {
@@ -266,7 +252,7 @@ guint culvert_service_config_mtu(const CulvertProfile *profile, guint path_mtu)
 
 gboolean culvert_service_config_has_family(const CulvertProfile *profile, int family)
 {
-    return find_address(profile, family) != NULL;
+    return culvert_profile_find_address(profile, family) != NULL;
 }
 
 GVariant *culvert_service_config_build(const CulvertProfile *profile, const char *tundev,
@@ -291,7 +277,7 @@ GVariant *culvert_service_config_build(const CulvertProfile *profile, const char
 /* The keys of Ip4Config and Ip6Config have the same names; their types differ. */
 static GVariant *build_family(const CulvertProfile *profile, int family, GInetAddress *gateway)
 {
-    const WgPrefix *address = find_address(profile, family);
+    const WgPrefix *address = culvert_profile_find_address(profile, family);
     g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
     GVariant *dns, *routes;
 
@@ -334,7 +320,7 @@ static void append_list(GString *line, const char *title, guint i, const char *i
 char *culvert_service_config_describe(const CulvertProfile *profile, int family,
                                       GInetAddress *gateway)
 {
-    const WgPrefix *address = find_address(profile, family);
+    const WgPrefix *address = culvert_profile_find_address(profile, family);
     g_autoptr(GArray) routes = list_routes(profile, family, gateway);
     g_autoptr(GPtrArray) dns = list_dns(profile, family);
     g_autofree char *text = NULL;
