@@ -11,6 +11,7 @@
 #include <gio/gio.h>
 #include <sys/uio.h>
 
+#include "culvert-ethernet.h"
 #include "culvert-vnet.h"
 
 G_BEGIN_DECLS
@@ -32,8 +33,6 @@ typedef struct {
  * culvert-ethernet.h are before it. */
 #define CULVERT_TUN_MAX_PACKET 65535
 
-#define CULVERT_TUN_MAC_SIZE 6
-
 /* What a device should be. */
 typedef struct {
     const char
@@ -46,7 +45,7 @@ typedef struct {
      * Linux). A device of one queue nobody can join, but `ip tuntap` shows these of it, too. */
     uid_t owner;
     gid_t group;
-    guint8 mac[CULVERT_TUN_MAC_SIZE]; /* of a TAP device; all zero: a random one */
+    guint8 mac[ETHERNET_ADDRESS]; /* of a TAP device; all zero: a random one */
 } CulvertTunOptions;
 
 /* A TUN device of one queue that is root's. */
