@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "culvert-ethernet.h"
 #include "culvert-hash.h"
 
 /* Register 6 has the packet, 7 the hash, 8 where the IP header of a frame is. A load of packet data
@@ -121,17 +122,18 @@ G_STATIC_ASSERT(G_N_ELEMENTS(by_addresses) == 5 + IPV4_SIZE + SKIP_SIZE + IPV6_S
 /* Past a VLAN tag, if register 0 has the type of one (IEEE 802.1Q, 802.1ad), to the type that it
  * stands before. One that the kernel has beside the frame is not seen here. */
 #define PASS_TAG                                                                                   \
-    IF_0_IS(0x8100, 2), IF_0_IS(0x88a8, 1), SKIP(2), ADD(IP, 4), LOAD_BEHIND(IP, BPF_H, -2)
+    IF_0_IS(ETHERNET_TYPE_CTAG, 2), IF_0_IS(ETHERNET_TYPE_STAG, 1), SKIP(2),                       \
+        ADD(IP, ETHERNET_VLAN_TAG_SIZE), LOAD_BEHIND(IP, BPF_H, -2)
 
 static const struct bpf_insn by_addresses_in_frame[] = {
     MOVE(PACKET, 1),
     SET(HASH, (int32_t) CULVERT_HASH_BEGIN),
-    SET(IP, 14),
-    LOAD(BPF_H, 12), /* the EtherType */
+    SET(IP, ETHERNET_HEADER_SIZE),
+    LOAD(BPF_H, ETHERNET_TYPE),
     PASS_TAG,
     PASS_TAG,
-    IF_0_IS(0x0800, SKIP_SIZE + MAC_SIZE + SKIP_SIZE),             /* to IPv4 */
-    IF_0_IS(0x86dd, MAC_SIZE + SKIP_SIZE + IPV4_SIZE + SKIP_SIZE), /* to IPv6 */
+    IF_0_IS(ETHERNET_TYPE_IPV4, SKIP_SIZE + MAC_SIZE + SKIP_SIZE),             /* to IPv4 */
+    IF_0_IS(ETHERNET_TYPE_IPV6, MAC_SIZE + SKIP_SIZE + IPV4_SIZE + SKIP_SIZE), /* to IPv6 */
     MIX(0), /* the MAC addresses: three words */
     MIX(4),
     MIX(8),
