@@ -9,27 +9,25 @@
 
 #include "service-attempts.h"
 
+/* A number for each reason. */
+#define DROPS_TYPE "a{st}"
+
 typedef struct {
     const char *reason;
     guint64 count;
 } Drop;
 
 /* All reasons, also those that never occurred: a reader need not know them beforehand. */
-static void add_drops(GVariantDict *dict, const Drop *drops, gsize n)
+static void add_drops(GVariantBuilder *builder, const Drop *drops, gsize n)
 {
-    GVariantBuilder builder;
-
-    g_variant_builder_init(&builder, G_VARIANT_TYPE("a{st}"));
     for (gsize i = 0; i < n; i++)
-        g_variant_builder_add(&builder, "{st}", drops[i].reason, drops[i].count);
-    g_variant_dict_insert_value(dict, "drops", g_variant_builder_end(&builder));
+        g_variant_builder_add(builder, "{st}", drops[i].reason, drops[i].count);
 }
 
 /* ---- The tunnel ----------------------------------------------------------------------------- */
 
-/* Those of Ethernet come last, and are left out where there is none. */
-static void add_tunnel_drops(GVariantDict *dict, const WgDeviceStats *device,
-                             const CulvertTunnelStats *tunnel, gboolean is_ethernet)
+static void add_tunnel_drops(GVariantBuilder *builder, const WgDeviceStats *device,
+                             const CulvertTunnelStats *tunnel)
 {
     const Drop drops[] = {
         {"first-mac", device->dropped_mac1},
@@ -43,6 +41,14 @@ static void add_tunnel_drops(GVariantDict *dict, const WgDeviceStats *device,
         {"not-sent", tunnel->udp_send_dropped},
         {"not-delivered", tunnel->tun_write_dropped},
         {"looped", tunnel->looped},
+    };
+
+    add_drops(builder, drops, G_N_ELEMENTS(drops));
+}
+
+static void add_ethernet_drops(GVariantBuilder *builder, const CulvertTunnelStats *tunnel)
+{
+    const Drop drops[] = {
         {"not-ethernet", tunnel->not_vxlan},
         {"frame-malformed", tunnel->switched.malformed},
         {"frame-reserved", tunnel->switched.reserved},
@@ -50,9 +56,8 @@ static void add_tunnel_drops(GVariantDict *dict, const WgDeviceStats *device,
         {"flooded", tunnel->switched.flooded},
         {"frame-not-sent", tunnel->frames_not_sent},
     };
-    const gsize n_ethernet = 6;
 
-    add_drops(dict, drops, G_N_ELEMENTS(drops) - (is_ethernet ? 0 : n_ethernet));
+    add_drops(builder, drops, G_N_ELEMENTS(drops));
 }
 
 static void add_total_bytes(GVariantDict *dict, WgDevice *device)
@@ -77,6 +82,7 @@ void culvert_counters_add_tunnel(GVariantDict *dict, CulvertTunnel *tunnel)
     WgDevice *device = culvert_tunnel_get_device(tunnel);
     WgDeviceStats device_stats;
     CulvertTunnelStats tunnel_stats;
+    GVariantBuilder drops;
 
     wg_device_get_stats(device, &device_stats);
     culvert_tunnel_get_stats(tunnel, &tunnel_stats);
@@ -84,7 +90,11 @@ void culvert_counters_add_tunnel(GVariantDict *dict, CulvertTunnel *tunnel)
     add_total_bytes(dict, device);
     g_variant_dict_insert(dict, "rx-packets", "t", tunnel_stats.tun_write_packets);
     g_variant_dict_insert(dict, "tx-packets", "t", tunnel_stats.tun_read_packets);
-    add_tunnel_drops(dict, &device_stats, &tunnel_stats, culvert_tunnel_get_overhead(tunnel) > 0);
+    g_variant_builder_init(&drops, G_VARIANT_TYPE(DROPS_TYPE));
+    add_tunnel_drops(&drops, &device_stats, &tunnel_stats);
+    if (culvert_tunnel_get_overhead(tunnel) > 0)
+        add_ethernet_drops(&drops, &tunnel_stats);
+    g_variant_dict_insert_value(dict, "drops", g_variant_builder_end(&drops));
 }
 
 /* ---- A peer --------------------------------------------------------------------------------- */
@@ -109,9 +119,22 @@ static void add_last_handshake(GVariantDict *dict, const WgPeerStats *stats)
     g_variant_dict_insert(dict, "last-handshake-age", "t", age);
 }
 
+static void add_peer_drops(GVariantBuilder *builder, const WgPeerStats *stats)
+{
+    const Drop drops[] = {
+        {"not-allowed", stats->dropped_allowed_ips},
+        {"replayed", stats->dropped_replayed},
+        {"malformed", stats->dropped_malformed},
+        {"waited-in-vain", stats->dropped_staged},
+    };
+
+    add_drops(builder, drops, G_N_ELEMENTS(drops));
+}
+
 void culvert_counters_add_peer(GVariantDict *dict, WgPeer *peer)
 {
     WgPeerStats stats;
+    GVariantBuilder drops;
 
     wg_peer_get_stats(peer, &stats);
     add_last_handshake(dict, &stats);
@@ -119,13 +142,9 @@ void culvert_counters_add_peer(GVariantDict *dict, WgPeer *peer)
     g_variant_dict_insert(dict, "initiations-unanswered", "u", stats.initiations_unanswered);
     g_variant_dict_insert(dict, "rx-bytes", "t", stats.rx_bytes);
     g_variant_dict_insert(dict, "tx-bytes", "t", stats.tx_bytes);
-    const Drop drops[] = {
-        {"not-allowed", stats.dropped_allowed_ips},
-        {"replayed", stats.dropped_replayed},
-        {"malformed", stats.dropped_malformed},
-        {"waited-in-vain", stats.dropped_staged},
-    };
-    add_drops(dict, drops, G_N_ELEMENTS(drops));
+    g_variant_builder_init(&drops, G_VARIANT_TYPE(DROPS_TYPE));
+    add_peer_drops(&drops, &stats);
+    g_variant_dict_insert_value(dict, "drops", g_variant_builder_end(&drops));
 }
 
 static GVariant *build_allowed_ips(WgPeer *peer)
