@@ -6,7 +6,6 @@
 
 #include "culvert-gateway.h"
 
-#include <arpa/inet.h>
 #include <glib/gi18n-lib.h>
 #include <sys/socket.h>
 
@@ -160,16 +159,6 @@ static gboolean create_device(CulvertGateway *self, const CulvertTunOptions *opt
     return TRUE;
 }
 
-/* How the other ends have to be set up. */
-static void log_ethernet(const GatewayEthernet *ethernet)
-{
-    char address[INET6_ADDRSTRLEN];
-
-    inet_ntop(ethernet->vtep.family, ethernet->vtep.address, address, sizeof address);
-    g_message("Ethernet: VXLAN %u, port %u, from %s in the tunnel", ethernet->vxlan_id,
-              CULVERT_VXLAN_PORT, address);
-}
-
 CulvertGateway *culvert_gateway_new(const CulvertTunOptions *device,
                                     const GatewayEthernet *ethernet, GError **error)
 {
@@ -182,8 +171,7 @@ CulvertGateway *culvert_gateway_new(const CulvertTunOptions *device,
     self->uapi = culvert_uapi_new(self->tunnel, self->name, FALSE, error);
     if (!self->uapi || !create_device(self, device, error))
         return NULL;
-    if (ethernet->vtep.family != AF_UNSPEC)
-        log_ethernet(ethernet);
+    culvert_tunnel_log_ethernet(self->tunnel);
     g_signal_connect(self->uapi, "removed", G_CALLBACK(on_socket_removed), self);
     g_signal_connect(self->uapi, "configured", G_CALLBACK(on_configured), self);
     g_signal_connect(self->tunnel, "handshake", G_CALLBACK(on_handshake), self);

@@ -131,26 +131,13 @@ static void set_gateway(CulvertConnection *self, GInetSocketAddress *endpoint)
     g_set_object(&self->gateway, g_inet_socket_address_get_address(endpoint));
 }
 
-/* What the other end has to know. */
-static void log_ethernet(CulvertConnection *self)
-{
-    const WgPrefix *vtep = culvert_profile_find_vtep(self->profile);
-    g_autoptr(GInetAddress) address =
-        g_inet_address_new_from_bytes(vtep->addr, (GSocketFamily) vtep->family);
-    g_autofree char *text = g_inet_address_to_string(address);
-
-    g_message("Ethernet: VXLAN %u, port %u, from %s in the tunnel",
-              culvert_profile_get_vni(self->profile), CULVERT_VXLAN_PORT, text);
-}
-
 static void log_configuration(CulvertConnection *self)
 {
     CulvertTun *tun = culvert_tunnel_get_tun(self->tunnel);
     const int families[] = {AF_INET, AF_INET6};
 
     g_message("Interface %s, MTU %u", culvert_tun_get_name(tun), self->mtu);
-    if (culvert_tun_is_tap(tun))
-        log_ethernet(self);
+    culvert_tunnel_log_ethernet(self->tunnel);
     for (guint i = 0; i < G_N_ELEMENTS(families); i++) {
         g_autofree char *line =
             culvert_service_config_describe(self->profile, families[i], self->gateway);

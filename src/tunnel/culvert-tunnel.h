@@ -82,6 +82,10 @@ void culvert_tunnel_set_vtep(CulvertTunnel *self, const WgKey *public_key, const
  * culvert_tunnel_set_ethernet(). */
 void culvert_tunnel_set_own_macs(CulvertTunnel *self, const guint8 *device, const guint8 *bridge);
 
+/* culvert_tunnel_log_ethernet: says in the log how the other ends have to be set up. Nothing
+ * happens without culvert_tunnel_set_ethernet(). */
+void culvert_tunnel_log_ethernet(CulvertTunnel *self);
+
 /* culvert_tunnel_get_overhead: by how many bytes the device's MTU is smaller than that of a device
  * that carries IP packets; 0 without culvert_tunnel_set_ethernet(). */
 guint culvert_tunnel_get_overhead(CulvertTunnel *self);

@@ -203,6 +203,18 @@ void culvert_tunnel_set_own_macs(CulvertTunnel *tunnel, const guint8 *device, co
     culvert_switch_set_own(tunnel->ethernet->ports, addresses, CULVERT_SWITCH_OWN_MAX);
 }
 
+void culvert_tunnel_log_ethernet(CulvertTunnel *tunnel)
+{
+    const TunnelEthernet *self = tunnel->ethernet;
+    char address[INET6_ADDRSTRLEN];
+
+    if (!self)
+        return;
+    inet_ntop(self->local.family, self->local.address, address, sizeof address);
+    g_message("Ethernet: VXLAN %u, port %u, from %s in the tunnel", self->vni, CULVERT_VXLAN_PORT,
+              address);
+}
+
 guint culvert_tunnel_get_overhead(CulvertTunnel *tunnel)
 {
     if (!tunnel->ethernet)
