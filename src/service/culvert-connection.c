@@ -154,8 +154,7 @@ static CulvertTun *create_device(CulvertConnection *self, GError **error)
     options.name = self->ifname;
     options.owner = self->owner;
     options.group = self->group;
-    options.tap = self->profile->device_type == CULVERT_DEVICE_TAP;
-    if (options.tap)
+    if (self->profile->device_type == CULVERT_DEVICE_TAP)
         culvert_service_device_mac(self->uuid, options.mac);
     return culvert_tunnel_open_device(self->tunnel, &options, error);
 }
