@@ -32,9 +32,9 @@ G_DECLARE_FINAL_TYPE(CulvertConnection, culvert_connection, CULVERT, CONNECTION,
 
 /* culvert_connection_new: takes `profile` (transfer full), with its secrets. `id` is the
  * connection's name, for the log; `uuid` its UUID, which an Ethernet device's hardware address is
- * made of; `ifname` the name its device shall have, or NULL; `timeout` the
- * profile's vpn.timeout in seconds, 0: none; `persistent` its vpn.persistent: a gateway that falls
- * silent is waited for without end. */
+ * made of; `ifname` the name its device shall have, or NULL; `timeout` the profile's vpn.timeout in
+ * seconds, 0: none; `persistent` its vpn.persistent: a gateway that falls silent is waited for
+ * without end. */
 CulvertConnection *culvert_connection_new(CulvertProfile *profile, const char *id, const char *uuid,
                                           const char *ifname, guint timeout, gboolean persistent);
 
