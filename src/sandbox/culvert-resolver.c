@@ -219,16 +219,14 @@ static void lookup_async(GResolver *resolver, const char *name, GResolverNameLoo
 
 gboolean resolver_ask_account(GTask *task)
 {
-    g_autoptr(GResolver) resolver = g_resolver_get_default();
+    CulvertResolver *self = the_resolver;
     const AccountQuestion *account = account_question(task);
     ResolverQuestion question = {
         .kind = account->kind == CULVERT_ACCOUNT_USER ? RESOLVER_USER : RESOLVER_GROUP,
     };
-    CulvertResolver *self;
 
-    if (!G_TYPE_CHECK_INSTANCE_TYPE(resolver, CULVERT_TYPE_RESOLVER))
+    if (!self)
         return FALSE;
-    self = CULVERT_RESOLVER(resolver);
     question.id = ++self->last_id;
     if (g_strlcpy(question.name, account->name, sizeof question.name) >= sizeof question.name)
         account_return(task, ENOENT, 0);
