@@ -341,7 +341,7 @@ gboolean culvert_profile_check(const CulvertProfile *profile, CulvertBlame *out)
     return TRUE;
 }
 
-static gboolean check_number(const char *key, const GArray *addresses, CulvertBlame *out)
+static gboolean check_one_a_family(const char *key, const GArray *addresses, CulvertBlame *out)
 {
     guint n4 = 0;
     guint n6 = 0;
@@ -364,8 +364,8 @@ static gboolean check_number(const char *key, const GArray *addresses, CulvertBl
 /* NetworkManager takes one address a family from a VPN. */
 gboolean culvert_profile_check_addresses(const CulvertProfile *profile, CulvertBlame *out)
 {
-    return check_number("address", profile->addresses, out) &&
-           check_number("tap-address", profile->tap_addresses, out);
+    return check_one_a_family("address", profile->addresses, out) &&
+           check_one_a_family("tap-address", profile->tap_addresses, out);
 }
 
 /* Frames travel between two addresses in the tunnel. */
