@@ -238,11 +238,11 @@ static gsize address_size(int family)
 static void add_attribute(RouteRequest *request, guint16 type, gconstpointer data, gsize len)
 {
     struct rtattr attribute = {.rta_len = (guint16) RTA_LENGTH(len), .rta_type = type};
-    guint8 *end = request->bytes + NLMSG_ALIGN(request->header.nlmsg_len);
+    gsize end = NLMSG_ALIGN(request->header.nlmsg_len);
 
-    memcpy(end, &attribute, sizeof attribute);
-    memcpy(end + RTA_LENGTH(0), data, len);
-    request->header.nlmsg_len = (guint32) (end + RTA_SPACE(len) - request->bytes);
+    memcpy(&request->bytes[end], &attribute, sizeof attribute);
+    memcpy(&request->bytes[end + RTA_LENGTH(0)], data, len);
+    request->header.nlmsg_len = (guint32) (end + RTA_SPACE(len));
 }
 
 /* The kernel's answer to a request. FALSE: there is none. */
