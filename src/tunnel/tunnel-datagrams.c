@@ -247,7 +247,7 @@ typedef union {
 
 /* So many joined datagrams in a system call: more would be pushed out of the cache again before
  * they are opened. */
-#define JOINED_BATCH 2
+#define JOINED_BATCH 4
 
 /* Above this, what was received is certainly joined. */
 #define JOINED_LEAST 4096

@@ -19,7 +19,7 @@
 #define BURST 4
 
 /* Datagrams that are opened under one permit: more than one system call joins. */
-#define RUN_MAX 128
+#define RUN_MAX 256
 
 /* What is written to the device at once. */
 #define FLAT_MAX (CULVERT_TUN_MAX_PACKET + ETHERNET_LINK_SIZE_MAX)

@@ -19,7 +19,7 @@
 
 /* What is read before anything is sent: at least one packet of the greatest size; many small ones.
  * More would not fit a core's cache together with what is sent. */
-#define INTAKE_BYTES   (2 * READ_MAX)
+#define INTAKE_BYTES   (3 * READ_MAX)
 #define INTAKE_PACKETS 128
 
 /* Packets lie on whole cache lines. */
@@ -39,6 +39,11 @@ G_STATIC_ASSERT(READ_MAX >= HEADROOM + CULVERT_TUN_MAX_PACKET + ETHERNET_LINK_SI
 /* What is sent at once: a full run, or one packet of the greatest size. */
 #define OUTGOING_BYTES (CULVERT_TUN_MAX_PACKET + WG_PADDING + WG_DATA_OVERHEAD)
 
+/* Runs that are sealed before the first of them is sent. The far end is woken once for them, and
+ * so is the program that reads there: to wake somebody costs about as much as to send a run. With
+ * more, the far end waits longer than that saves. */
+#define OUTGOING_RUNS 4
+
 /* Intakes before the other direction has its turn. */
 #define BURST 4
 
@@ -46,13 +51,13 @@ G_STATIC_ASSERT(READ_MAX >= HEADROOM + CULVERT_TUN_MAX_PACKET + ETHERNET_LINK_SI
  * kernel's own bound for all of them together is 1000 (icmp(7), icmp_msgs_per_sec). */
 #define UNREACHABLE_PER_SECOND 100
 
-/* What is sealed and about to be sent. It may wait for the next intake to join it, but not for the
- * device to have one. */
+/* A run that is sealed and about to be sent. It may wait for the next intake, of which datagrams
+ * may join it, but not for the device to have one. */
 typedef struct {
     guint8 *data;
     TunnelRun run;
     WgEndpoint endpoint; /* the run's */
-    WgPeer *peer;        /* a reference; NULL: there is nothing */
+    WgPeer *peer;        /* a reference, from its begin until it is sent */
     guint n;             /* datagrams */
 } Outgoing;
 
@@ -87,7 +92,8 @@ struct _TunnelSender {
 
     gint64 now; /* of the intake */
 
-    Outgoing outgoing;
+    Outgoing outgoing[OUTGOING_RUNS]; /* in the order of their packets */
+    guint n_outgoing;
     TunnelBlackhole blackhole;
 
     gint64 unreachable_second;
@@ -146,18 +152,18 @@ static gboolean is_own_datagram(const TunnelSender *self, const WgTx *tx, const 
 
 static void send_outgoing(TunnelSender *self)
 {
-    Outgoing *out = &self->outgoing;
-    TunnelSent sent;
+    for (guint i = 0; i < self->n_outgoing; i++) {
+        Outgoing *out = &self->outgoing[i];
+        TunnelSent sent = tunnel_send(&self->worker->sockets, &out->run);
 
-    if (!out->peer)
-        return;
-    sent = tunnel_send(&self->worker->sockets, &out->run);
-    wg_tx_sent(out->peer, sent.n, sent.bytes, self->now);
-    tunnel_count(&self->tunnel->udp_send_dropped, sent.failed);
-    g_clear_pointer(&out->peer, wg_peer_unref);
+        wg_tx_sent(out->peer, sent.n, sent.bytes, self->now);
+        tunnel_count(&self->tunnel->udp_send_dropped, sent.failed);
+        g_clear_pointer(&out->peer, wg_peer_unref);
+    }
+    self->n_outgoing = 0;
 }
 
-/* Whether a datagram like `next` can leave with those that wait. */
+/* Whether a datagram like `next` can leave with those of the run. */
 static gboolean joins_outgoing(const Outgoing *out, const WgTx *tx, const TunnelRun *next)
 {
     const TunnelRun *run = &out->run;
@@ -169,14 +175,20 @@ static gboolean joins_outgoing(const Outgoing *out, const WgTx *tx, const Tunnel
            tunnel_endpoint_same_path(&tx->endpoint, &out->endpoint);
 }
 
-static void begin_outgoing(Outgoing *out, const WgTx *tx, const TunnelRun *next)
+static Outgoing *begin_outgoing(TunnelSender *self, const WgTx *tx, const TunnelRun *next)
 {
+    Outgoing *out;
+
+    if (self->n_outgoing == OUTGOING_RUNS)
+        send_outgoing(self);
+    out = &self->outgoing[self->n_outgoing++];
     out->peer = wg_peer_ref(tx->peer);
     out->endpoint = tx->endpoint;
     out->run = *next;
     out->run.endpoint = &out->endpoint;
     out->run.data = out->data;
     out->n = 0;
+    return out;
 }
 
 static void seal_packet(TunnelSender *self, const WgTx *tx, guint index, const guint8 *packet,
@@ -184,12 +196,10 @@ static void seal_packet(TunnelSender *self, const WgTx *tx, guint index, const g
 {
     const TunnelRun next = {
         .segment = wg_tx_sealed_size(tx, len), .tos = tos, .hop_limit = hop_limit};
-    Outgoing *out = &self->outgoing;
+    Outgoing *out = self->n_outgoing > 0 ? &self->outgoing[self->n_outgoing - 1] : NULL;
 
-    if (out->peer && !joins_outgoing(out, tx, &next))
-        send_outgoing(self);
-    if (!out->peer)
-        begin_outgoing(out, tx, &next);
+    if (!out || !joins_outgoing(out, tx, &next))
+        out = begin_outgoing(self, tx, &next);
     wg_tx_seal(tx, self->aead, index, packet, len, out->data + out->run.len);
     out->run.len += next.segment;
     out->n++;
@@ -486,13 +496,17 @@ TunnelSender *tunnel_sender_new(TunnelWorker *worker, WgAead *aead)
         self->frames = g_new(Frame, INTAKE_PACKETS);
         self->copy = g_malloc(READ_MAX);
     }
-    self->outgoing.data = g_malloc(OUTGOING_BYTES);
+    for (guint i = 0; i < OUTGOING_RUNS; i++)
+        self->outgoing[i].data = g_malloc(OUTGOING_BYTES);
     return self;
 }
 
 void tunnel_sender_free(TunnelSender *self)
 {
-    g_clear_pointer(&self->outgoing.peer, wg_peer_unref);
+    for (guint i = 0; i < OUTGOING_RUNS; i++) {
+        g_clear_pointer(&self->outgoing[i].peer, wg_peer_unref);
+        g_free(self->outgoing[i].data);
+    }
     /* Clear packets do not stay behind in freed memory. */
     wg_wipe(self->intake, INTAKE_BYTES);
     g_free(self->intake);
@@ -500,7 +514,6 @@ void tunnel_sender_free(TunnelSender *self)
         wg_wipe(self->copy, READ_MAX);
     g_free(self->copy);
     g_free(self->frames);
-    g_free(self->outgoing.data);
     wg_wipe(self, sizeof *self);
     g_free(self);
 }
