@@ -18,13 +18,15 @@ import activation
 import measure
 import publish
 import report
+import search
 from peers import DEFAULT, PEERS, Tools
 
 CABLE = "192.0.2.0/24"
 BUSY = 0.5  # load average, over the last minute
 PUBLISHED_ROUNDS = 3  # at least: the median of fewer is one of them
+PING = "ping"  # the kind that is measured before and after each of the others
 UP = "up"   # the kind of activation.py, which has a lab of its own
-KINDS = [*measure.KINDS, UP]
+KINDS = [PING, *measure.KINDS, UP]
 TITLES = {name: peer.title for name, peer in PEERS.items()}
 
 
@@ -41,7 +43,8 @@ class Plan:
 
     def estimate(self, peers, kinds):
         """About how many seconds it takes."""
-        costs = {"ping": 0.006 * self.pings, "tcp": 3 * (self.tcp_seconds + 1.5),
+        costs = {PING: (1 + len(measure.KINDS)) * 0.006 * self.pings,
+                 "tcp": 3 * (self.tcp_seconds + 1.5),
                  "loaded": 0.011 * self.loaded_pings + 2,
                  "udp": len(measure.SIZES) * self.udp_trials * 0.8 * (self.udp_seconds + 0.3)}
         each = 2 + sum(costs[kind] for kind in kinds if kind in costs)
@@ -154,12 +157,24 @@ def tunnels(options, plan, tools, results, failures):
 
 
 def one(peer, number, kinds, plan, servers, figures, failures):
+    pings = []
+
+    def ping():
+        """The machine's speed changes in seconds: the peer's whole turn is to have a say."""
+        if PING in kinds:
+            with going_on(f"{peer.title}, {PING}", failures):
+                pings.extend(measure.idle(peer, plan))
+
+    ping()
     for kind, function in measure.KINDS.items():
         if kind not in kinds or (kind == "memory" and number > 0):
             continue
         with going_on(f"{peer.title}, {kind}", failures):
             for figure, value in function(peer, plan, servers).items():
                 figures.setdefault(figure, []).append(value)
+        ping()
+    if pings:
+        figures.setdefault("ping_us", []).append(search.quantile(sorted(pings), 0.5))
 
 
 def main():

@@ -3,6 +3,7 @@
 processes are. All have the same addresses inside and the same MTU."""
 
 import dataclasses
+import json
 import os
 import subprocess
 
@@ -59,6 +60,7 @@ class Peer:
             self.start()
             wait_for(lambda: self.hosts[0].succeeds("ping", "-c1", "-W1", self.addresses[1]),
                      f"a packet through {self.title}", 20)
+            self.choose_congestion_control()
         except BaseException:
             self.stop()
             raise
@@ -90,6 +92,14 @@ class Peer:
         host = self.hosts[number]
         host.run("ip", "address", "add", f"{INSIDE[number]}/24", "dev", DEVICE)
         host.run("ip", "link", "set", DEVICE, "mtu", self.mtu, "up")
+
+    def choose_congestion_control(self):
+        """Of TCP, at both ends: a host may have another default. By the route, so that connections
+        begin with it: what iperf3 is told (-C) comes after connect(), and where the default is BBR
+        its pacing stays, which is a timer for each packet (Linux, tcp_bbr.c: bbr_init())."""
+        for host, address in zip(self.hosts, reversed(self.addresses)):
+            route, = json.loads(host.output("ip", "-json", "route", "get", address))
+            host.run("ip", "route", "replace", address, "dev", route["dev"], "congctl", "cubic")
 
     def pids(self):
         """The processes of both ends, as seen from here."""

@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from bench import CABLE
-from lab import Lab
+from lab import Lab, wait_for
 from peers import DEVICE, PEERS, Tools
 
 pytestmark = [
@@ -38,3 +38,19 @@ def test_starts(cable, name):
         assert len(peer.pids()) == (0 if name == "veth" else 2)
     assert not peer.pids()
     assert not cable[0].succeeds("ip", "link", "show", DEVICE)
+
+
+@pytest.mark.parametrize("name", ["veth", "culvert"])
+def test_congestion_control(cable, name):
+    """Of what is connected through the tunnel, from the first packet."""
+    listen = ("import socket; s = socket.create_server(('0.0.0.0', 5001)); print('there'); "
+              "c = s.accept()[0]; print(c.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16))")
+    connect = ("import socket, sys; c = socket.create_connection((sys.argv[1], 5001)); "
+               "print(c.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16))")
+    with PEERS[name](cable, Tools(os.path.abspath(os.environ["BENCH_BUILD"]))) as peer:
+        a, b = peer.hosts
+        server = b.spawn("python3", "-u", "-c", listen, log=f"listen-{name}")
+        wait_for(lambda: "there" in b.log(f"listen-{name}"), "the server to listen")
+        assert "cubic" in a.output("python3", "-c", connect, peer.addresses[1])
+        server.wait(10)
+        assert "cubic" in b.log(f"listen-{name}")
