@@ -79,13 +79,15 @@ static void add_rate(CulvertEditorStatus *self, guint64 rx, guint64 tx, gint64 t
     self->n_rates++;
 }
 
-/* Of the peer that is sent to at the endpoint in use, the handshake and the endpoint's name. */
+/* Of the peer that is sent to at the endpoint in use, the handshake and the endpoint's name. There
+ * may be no such peer just now. */
 static void take_peers(CulvertEditorStatus *self, GVariant *peers)
 {
     GVariantIter iter;
     GVariant *peer;
 
     self->now.handshake_age = -1;
+    self->now.endpoint_name = g_strdup("");
     g_variant_iter_init(&iter, peers);
     while ((peer = g_variant_iter_next_value(&iter))) {
         const char *endpoint = "";

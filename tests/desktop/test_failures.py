@@ -15,6 +15,10 @@ from lab import KeyPair, generate_psk, wait_for
 # The issue's bound for a gateway that does not answer.
 FAILS_WITHIN = 20
 
+# One try every five seconds; and one more if the network still changes, as it may on a desktop that
+# has just started.
+IN_VAIN = re.compile(r"198\.51\.2\.2:51820: tried [45] times, no answer")
+
 
 def fails_to_come_up(network, name="office", within=FAILS_WITHIN):
     """`nmcli connection up` fails in time; returns what it printed."""
@@ -31,7 +35,7 @@ def test_wrong_gateway_key(network):
     network.add(network.conf(network.office, peer_key=stranger.public))
     fails_to_come_up(network)
     journal = network.journal()
-    assert "198.51.2.2:51820: tried 4 times, no answer" in journal
+    assert IN_VAIN.search(journal)
     assert "the public key in the profile is not the gateway's" in journal
 
 
@@ -66,7 +70,7 @@ def test_silent_gateway(network):
     network.add(network.conf(network.office))
     with network.router_drops("udp dport 51820"):
         fails_to_come_up(network)
-    assert "198.51.2.2:51820: tried 4 times, no answer" in network.journal()
+    assert IN_VAIN.search(network.journal())
     assert "a firewall drops UDP on the way" in network.journal()
 
 

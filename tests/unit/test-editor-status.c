@@ -18,6 +18,7 @@ typedef struct {
     CulvertDBusStatus *skeleton;
     guint name_id;
     const char *uuid;
+    const char *endpoint; /* in use; NULL: that of a peer */
     guint64 rx;
 } Service;
 
@@ -49,7 +50,8 @@ static gboolean on_get_status(CulvertDBusStatus *skeleton, GDBusMethodInvocation
     g_variant_dict_insert(&dict, "uuid", "s", service->uuid);
     g_variant_dict_insert(&dict, "state", "s", "connected");
     g_variant_dict_insert(&dict, "since", "t", (guint64) 1700000000);
-    g_variant_dict_insert(&dict, "endpoint", "s", "192.0.2.1:51820");
+    g_variant_dict_insert(&dict, "endpoint", "s",
+                          service->endpoint ? service->endpoint : "192.0.2.1:51820");
     g_variant_dict_insert(&dict, "rx-bytes", "t", service->rx);
     g_variant_dict_insert(&dict, "tx-bytes", "t", (guint64) 7);
     g_variant_builder_init(&peers, G_VARIANT_TYPE("aa{sv}"));
@@ -162,6 +164,24 @@ static void test_found(void)
     stop(&other);
 }
 
+/* The endpoint in use is no peer's any more, or not yet. */
+static void test_no_peer(void)
+{
+    g_autoptr(GDBusConnection) bus = connect_to_bus();
+    g_autoptr(CulvertEditorStatus) status = NULL;
+    Service service = {.endpoint = "198.51.100.1:1"};
+    const CulvertStatusNow *now;
+
+    start(&service, SERVICE ".Connection_3", UUID);
+    status = follow(bus);
+    wait_for_change();
+    now = culvert_editor_status_get(status);
+    g_assert_cmpstr(now->endpoint, ==, "198.51.100.1:1");
+    g_assert_cmpstr(now->endpoint_name, ==, "");
+    g_assert_cmpint(now->handshake_age, ==, -1);
+    stop(&service);
+}
+
 /* It comes, goes, and comes again. */
 static void test_comes_and_goes(void)
 {
@@ -240,6 +260,7 @@ int main(int argc, char **argv)
     g_test_dbus_up(test_bus);
     g_setenv("DBUS_SYSTEM_BUS_ADDRESS", g_test_dbus_get_bus_address(test_bus), TRUE);
     g_test_add_func("/editor-status/found", test_found);
+    g_test_add_func("/editor-status/no-peer", test_no_peer);
     g_test_add_func("/editor-status/comes-and-goes", test_comes_and_goes);
     g_test_add_func("/editor-status/another-connection", test_another_connection);
     g_test_add_func("/editor-status/stranger", test_stranger);
