@@ -18,7 +18,7 @@
 /* Batches before the other direction has its turn. */
 #define BURST 4
 
-/* Datagrams that are opened under one permit: more than one system call joins. */
+/* Datagrams that are opened under one permit: as many as a system call for joined ones brings. */
 #define RUN_MAX 256
 
 /* What is written to the device at once. */

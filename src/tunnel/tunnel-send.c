@@ -17,8 +17,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* What is read before anything is sent: at least one packet of the greatest size; many small ones.
- * More would not fit a core's cache together with what is sent. */
+/* What is read before any of it is sealed: at least three packets of the greatest size; many small
+ * ones. More would not fit a core's cache together with what is sent. */
 #define INTAKE_BYTES   (3 * READ_MAX)
 #define INTAKE_PACKETS 128
 
@@ -36,7 +36,7 @@ G_STATIC_ASSERT(READ_MAX >= HEADROOM + CULVERT_TUN_MAX_PACKET + ETHERNET_LINK_SI
 /* The largest frame for which there is room in a packet with VXLAN's headers. */
 #define FRAME_MAX (CULVERT_TUN_MAX_PACKET - CULVERT_VXLAN_HEADER_MAX)
 
-/* What is sent at once: a full run, or one packet of the greatest size. */
+/* What a run takes: as much as one send, or one packet of the greatest size. */
 #define OUTGOING_BYTES (CULVERT_TUN_MAX_PACKET + WG_PADDING + WG_DATA_OVERHEAD)
 
 /* Runs that are sealed before the first of them is sent. The far end is woken once for them, and
@@ -271,6 +271,9 @@ static void seal_run(TunnelSender *self, WgTx *tx, WgVerdict verdict, guint firs
 {
     guint index = 0;
 
+    /* What is staged leaves by the control thread, which is not to overtake what is sealed. */
+    if (verdict == WG_STAGED)
+        send_outgoing(self);
     for (guint i = first; i < first + tx->n_packets; i++) {
         guint8 hop_limit = 0;
 

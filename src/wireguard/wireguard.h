@@ -283,7 +283,7 @@ WgPeer *wg_peer_ref(WgPeer *peer);
 void wg_peer_unref(WgPeer *peer);
 
 /* wg_tx_sent: `n` datagrams of together `bytes` bytes, not keepalives, were handed to the socket
- * for `peer`, now or after the run's end: what is sealed may wait for the next run's. */
+ * for `peer`, now or after the run's end: what is sealed may wait for that of later runs. */
 void wg_tx_sent(WgPeer *peer, guint n, gsize bytes, gint64 now);
 
 /* wg_tx_end: ends the run. */

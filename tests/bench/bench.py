@@ -43,7 +43,8 @@ class Plan:
 
     def estimate(self, peers, kinds):
         """About how many seconds it takes."""
-        costs = {PING: (1 + len(measure.KINDS)) * 0.006 * self.pings,
+        others = len(set(kinds) & set(measure.KINDS))
+        costs = {PING: (1 + others) * 0.006 * self.pings,
                  "tcp": 3 * (self.tcp_seconds + 1.5),
                  "loaded": 0.011 * self.loaded_pings + 2,
                  "udp": len(measure.SIZES) * self.udp_trials * 0.8 * (self.udp_seconds + 0.3)}

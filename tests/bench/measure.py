@@ -133,7 +133,9 @@ def ping_us(peer, count, interval):
 
 def idle(peer, plan):
     """Ping with nothing else in the tunnel."""
-    return ping_us(peer, plan.pings, 0.005)
+    times = ping_us(peer, plan.pings, 0.005)
+    assert times, f"no ping through {peer.title} came back"
+    return times
 
 
 def loaded(peer, plan, _servers):

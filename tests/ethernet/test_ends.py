@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Two stations, each at an end of a tunnel: culvert's or the kernel's, over IPv4 and IPv6."""
 
+import contextlib
 import json
+import os
 import re
 
 import pytest
 
 from capture import Capture
-from ends import PAIRS, V4, V6, check_log, stop_all
+from ends import PAIRS, V4, V6, check_log
 from lab import Lab, wait_for
 from stations import BROADCAST, MTU, Station
 
@@ -20,15 +22,12 @@ class Ends(tuple):
         return MTU[self.family]
 
 
-@pytest.fixture(scope="module", params=[(programs, family) for family in (4, 6)
-                                        for programs in PAIRS],
-                ids=lambda param: f"{'-'.join(param[0])}-over-ipv{param[1]}")
-def ends(request):
-    programs, family = request.param
+@contextlib.contextmanager
+def between(programs, family, **kwargs):
     with Lab() as lab:
         hosts = lab.add_host("a"), lab.add_host("b")
         lab.link(*hosts, V4, V6)
-        made = Ends(Station(host, program, number, family)
+        made = Ends(Station(host, program, number, family, **kwargs)
                     for host, program, number in zip(hosts, programs, (1, 2)))
         made.family = family
         a, b = made
@@ -38,10 +37,21 @@ def ends(request):
         b.add_peer(a)
         a.add_peer(b, endpoint="192.0.2.1:51820")
         wait_for(lambda: a.ping(b.v4), "the first ping")
-        yield made
-        stop_all()
+        try:
+            yield made
+        finally:
+            for end in made:
+                end.stop()
         for host in hosts:
             check_log(host)
+
+
+@pytest.fixture(scope="module", params=[(programs, family) for family in (4, 6)
+                                        for programs in PAIRS],
+                ids=lambda param: f"{'-'.join(param[0])}-over-ipv{param[1]}")
+def ends(request):
+    with between(*request.param) as made:
+        yield made
 
 
 def test_mtu(ends):
@@ -179,3 +189,14 @@ def test_udp(ends, version):
     a, b = ends
     for size in (18, ends.mtu - 48):
         assert a.flows("udp", b, version, size=size, count=160) == 160
+
+
+@pytest.mark.skipif("CULVERT_FAULTS" not in os.environ, reason="needs faults.c, in CULVERT_FAULTS")
+def test_device_refuses_joined_frames():
+    """Some kernels do: then they are taken apart again, and nothing is lost."""
+    refusing = {"LD_PRELOAD": os.environ["CULVERT_FAULTS"], "LAB_FAULTS": "joined-write",
+                "CULVERT_OFFLOAD": "yes"}
+    with between(("culvert", "culvert"), 4, environment=refusing) as (a, b):
+        for end, other in ((a, b), (b, a)):
+            assert end.flows("tcp", other, 4, count=256) == 256
+            assert "The device refuses packets joined" in other.log()

@@ -75,7 +75,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     return real(fd, message, flags);
 }
 
-/* "no-uso": before 6.2. "no-tun-offload": a kernel without any. */
+/* "no-uso": before 6.2. "no-tun-offload": a kernel without any. "no-steering": before 4.16. */
 EXPORT int ioctl(int fd, unsigned long request, ...)
 {
     int (*real)(int, unsigned long, unsigned long) = dlsym(RTLD_NEXT, "ioctl");
@@ -88,6 +88,8 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
     if (request == TUNSETOFFLOAD && refused("no-tun-offload"))
         return fail(EINVAL);
     if (request == TUNSETOFFLOAD && (argument & (TUN_F_USO4 | TUN_F_USO6)) && refused("no-uso"))
+        return fail(EINVAL);
+    if (request == TUNSETSTEERINGEBPF && refused("no-steering"))
         return fail(EINVAL);
     return real(fd, request, argument);
 }

@@ -3,8 +3,10 @@
 
 CULVERT_FAULTS in the environment: the library that makes the kernel refuse, see faults.c."""
 
+import contextlib
 import os
 import re
+import signal
 
 import pytest
 
@@ -17,8 +19,38 @@ LARGE = 1500  # more than any packet or datagram by itself has here
 pytestmark = pytest.mark.skipif("CULVERT_OFFLOAD" in DATA_PATH, reason="chooses for itself")
 
 
+@contextlib.contextmanager
+def stopped(pid):
+    """All its threads; and nsenter, which has started it, stops itself then."""
+    _, parent = state(pid)
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: all(state(task)[0] == "T"
+                         for task in [parent, *os.listdir(f"/proc/{pid}/task")]),
+             "culvert to stop")
+    try:
+        yield
+    finally:
+        os.kill(int(parent), signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
+
+
+def state(task):
+    """proc(5)'s letter for it, and its parent."""
+    with open(f"/proc/{task}/stat", encoding="ascii") as file:
+        return file.read().rpartition(")")[2].split()[:2]
+
+
 def largest(capture):
     return max(packet.length for packet in capture.stop())
+
+
+needs_faults = pytest.mark.skipif("CULVERT_FAULTS" not in os.environ,
+                                  reason="needs faults.c, in CULVERT_FAULTS")
+
+
+def refusing(faults):
+    """The environment in which the kernel refuses these."""
+    return {"LD_PRELOAD": os.environ["CULVERT_FAULTS"], "LAB_FAULTS": faults}
 
 
 def send_all(a, b):
@@ -39,14 +71,58 @@ def watch(ends):
     return largest(outside) > LARGE, largest(inside) > LARGE
 
 
+# A program that gives the kernel many datagrams at once, as those do that speak QUIC: 20 of 1000
+# bytes. UDP_SEGMENT: linux/udp.h.
+SEND_MANY = """
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_UDP, 103, 1000)
+s.sendto(bytes(20000), (sys.argv[1], 9))
+"""
+
+
+def watch_udp(ends, version):
+    """Whether a's device hands over datagrams at once, and b's device is given them so."""
+    a, b = ends
+    captures = [Capture(end.host, end.device, f"udp and dst host {b.inside(version)}")
+                for end in ends]
+    a.host.run("/usr/bin/python3", "-c", SEND_MANY, b.inside(version))
+    for capture in captures:
+        capture.wait()
+    return tuple(largest(capture) > LARGE for capture in captures)
+
+
 def test_used(cable):
-    assert watch(make_ends(cable, ("culvert", "culvert"))) == (True, True)
+    ends = make_ends(cable, ("culvert", "culvert"))
+    assert watch(ends) == (True, True)
+    for version in (4, 6):
+        assert watch_udp(ends, version) == (True, True)
 
 
 def test_not_used(cable):
     ends = make_ends(cable, ("culvert", "culvert"), environment={"CULVERT_OFFLOAD": "no"})
     assert watch(ends) == (False, False)
+    assert watch_udp(ends, 4) == (False, False)
     send_all(*ends)
+
+
+def test_small_packets(cable):
+    """What waits at the device, read one by one, leaves in one send."""
+    a, b = make_ends(cable, ("culvert", "culvert"))
+    assert a.ping(b.v4)
+    pid, = a.host.pids("culvert")
+    capture = Capture(a.host, "wan0", "udp and src host 192.0.2.2")
+    with stopped(pid):
+        a.host.run("/usr/bin/python3", "-c", f"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for n in range(40):
+    s.sendto(bytes(68), ("{b.v4}", 9))
+""")
+    # 96 bytes, and WireGuard's 32.
+    wait_for(lambda: any(packet.length == 20 + 8 + 40 * 128 for packet in capture.packets()),
+             "40 datagrams at once")
+    capture.stop()
 
 
 def test_datagrams_apart(cable):
@@ -74,12 +150,27 @@ FAULTS = [
 ]
 
 
-@pytest.mark.skipif("CULVERT_FAULTS" not in os.environ, reason="needs faults.c, in CULVERT_FAULTS")
+@needs_faults
 @pytest.mark.parametrize("faults, joined", FAULTS, ids=[fault for fault, _ in FAULTS])
 def test_refused(cable, faults, joined):
-    preload = {"LD_PRELOAD": os.environ["CULVERT_FAULTS"], "LAB_FAULTS": faults}
-    ends = make_ends(cable, ("culvert", "culvert"), environment=preload)
+    ends = make_ends(cable, ("culvert", "culvert"), environment=refusing(faults))
     assert watch(ends) == joined
+    send_all(*ends)
+
+
+@needs_faults
+def test_no_joined_udp(cable):
+    """A kernel before 6.2: TCP as ever, datagrams one by one."""
+    ends = make_ends(cable, ("culvert", "culvert"), environment=refusing("no-uso"))
+    assert watch_udp(ends, 4) == (False, False)
+
+
+@needs_faults
+def test_no_steering(cable):
+    """Several queues, of which the kernel cannot be told which takes what: one is left."""
+    ends = make_ends(cable, ("culvert", "culvert"),
+                     environment=refusing("no-steering") | {"CULVERT_QUEUES": "3"})
+    assert all("Using one queue of" in end.log() for end in ends)
     send_all(*ends)
 
 
