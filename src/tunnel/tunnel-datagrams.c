@@ -245,10 +245,6 @@ typedef union {
     guint8 bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int))];
 } ReceiveControl;
 
-/* So many joined datagrams in a system call: more would be pushed out of the cache again before
- * they are opened. */
-#define JOINED_BATCH 4
-
 /* Above this, what was received is certainly joined. */
 #define JOINED_LEAST 4096
 
@@ -374,6 +370,6 @@ guint tunnel_receive(TunnelInbox *inbox, TunnelSocket *socket, const TunnelRecei
     }
     *received = inbox->received;
     *more = inbox->used == inbox->batch;
-    inbox->batch = joined ? JOINED_BATCH : TUNNEL_BATCH;
+    inbox->batch = joined ? TUNNEL_RUNS_TOGETHER : TUNNEL_BATCH;
     return inbox->used;
 }

@@ -74,6 +74,12 @@ typedef struct {
 #define TUNNEL_RUN_DATAGRAMS_MAX 64
 #define TUNNEL_RUN_BYTES_MAX     (65507 - 20)
 
+/* Runs that are sealed before the first of them is sent, and received before the first is opened.
+ * The far end is woken once for them, and so is the program that reads there: to wake somebody
+ * costs about as much as to send a run. With more, the far end waits longer than that saves, and
+ * what was received is pushed out of the cache again before it is opened. */
+#define TUNNEL_RUNS_TOGETHER 4
+
 /* What became of the datagrams of a run. */
 typedef struct {
     guint n; /* sent */

@@ -19,7 +19,7 @@
 #define BURST 4
 
 /* Datagrams that are opened under one permit: as many as a system call for joined ones brings. */
-#define RUN_MAX 256
+#define RUN_MAX (TUNNEL_RUNS_TOGETHER * TUNNEL_RUN_DATAGRAMS_MAX)
 
 /* What is written to the device at once. */
 #define FLAT_MAX (CULVERT_TUN_MAX_PACKET + ETHERNET_LINK_SIZE_MAX)

@@ -39,11 +39,6 @@ G_STATIC_ASSERT(READ_MAX >= HEADROOM + CULVERT_TUN_MAX_PACKET + ETHERNET_LINK_SI
 /* What a run takes: as much as one send, or one packet of the greatest size. */
 #define OUTGOING_BYTES (CULVERT_TUN_MAX_PACKET + WG_PADDING + WG_DATA_OVERHEAD)
 
-/* Runs that are sealed before the first of them is sent. The far end is woken once for them, and
- * so is the program that reads there: to wake somebody costs about as much as to send a run. With
- * more, the far end waits longer than that saves. */
-#define OUTGOING_RUNS 4
-
 /* Intakes before the other direction has its turn. */
 #define BURST 4
 
@@ -92,7 +87,7 @@ struct _TunnelSender {
 
     gint64 now; /* of the intake */
 
-    Outgoing outgoing[OUTGOING_RUNS]; /* in the order of their packets */
+    Outgoing outgoing[TUNNEL_RUNS_TOGETHER]; /* in the order of their packets */
     guint n_outgoing;
     TunnelBlackhole blackhole;
 
@@ -179,7 +174,7 @@ static Outgoing *begin_outgoing(TunnelSender *self, const WgTx *tx, const Tunnel
 {
     Outgoing *out;
 
-    if (self->n_outgoing == OUTGOING_RUNS)
+    if (self->n_outgoing == TUNNEL_RUNS_TOGETHER)
         send_outgoing(self);
     out = &self->outgoing[self->n_outgoing++];
     out->peer = wg_peer_ref(tx->peer);
@@ -499,14 +494,14 @@ TunnelSender *tunnel_sender_new(TunnelWorker *worker, WgAead *aead)
         self->frames = g_new(Frame, INTAKE_PACKETS);
         self->copy = g_malloc(READ_MAX);
     }
-    for (guint i = 0; i < OUTGOING_RUNS; i++)
+    for (guint i = 0; i < TUNNEL_RUNS_TOGETHER; i++)
         self->outgoing[i].data = g_malloc(OUTGOING_BYTES);
     return self;
 }
 
 void tunnel_sender_free(TunnelSender *self)
 {
-    for (guint i = 0; i < OUTGOING_RUNS; i++) {
+    for (guint i = 0; i < TUNNEL_RUNS_TOGETHER; i++) {
         g_clear_pointer(&self->outgoing[i].peer, wg_peer_unref);
         g_free(self->outgoing[i].data);
     }
