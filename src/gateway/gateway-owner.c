@@ -12,29 +12,16 @@
 #include "gateway-environment.h"
 #include "sandbox/culvert-account.h"
 
-/* The number after that is -1, which means none. */
-#define ID_MAX (G_MAXUINT32 - 1)
-
 void gateway_owner_read_environment(GatewayOwnerOptions *options)
 {
     gateway_take_variable(&options->user, "CULVERT_TUN_USER");
     gateway_take_variable(&options->group, "CULVERT_TUN_GROUP");
 }
 
-static gboolean parse_number(const char *text, guint32 *id)
-{
-    guint64 number;
-
-    if (!g_ascii_string_to_unsigned(text, 10, 0, ID_MAX, &number, NULL))
-        return FALSE;
-    *id = (guint32) number;
-    return TRUE;
-}
-
 /* A name goes before a number, as with chown(1). */
 static gboolean parse(CulvertAccountKind kind, const char *text, guint32 *id, GError **error)
 {
-    if (culvert_account_look_up(kind, text, id) == 0 || parse_number(text, id))
+    if (culvert_account_look_up(kind, text, id) == 0 || culvert_account_parse_number(text, id))
         return TRUE;
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 kind == CULVERT_ACCOUNT_USER

@@ -16,6 +16,9 @@
 #define ENTRY_SIZE_FIRST 1024
 #define ENTRY_SIZE_MAX   (16u << 20)
 
+/* The number after that is -1, which means none. */
+#define ID_MAX (G_MAXUINT32 - 1)
+
 /* ---- Looking -------------------------------------------------------------------------------- */
 
 static int look_up_with(CulvertAccountKind kind, const char *name, char *buffer, gsize size,
@@ -50,6 +53,16 @@ int culvert_account_look_up(CulvertAccountKind kind, const char *name, guint32 *
         status = look_up_with(kind, name, buffer, size, id);
     }
     return status;
+}
+
+gboolean culvert_account_parse_number(const char *text, guint32 *id)
+{
+    guint64 number;
+
+    if (!g_ascii_string_to_unsigned(text, 10, 0, ID_MAX, &number, NULL))
+        return FALSE;
+    *id = (guint32) number;
+    return TRUE;
 }
 
 /* ---- Asking --------------------------------------------------------------------------------- */
@@ -106,14 +119,14 @@ void culvert_account_find_async(CulvertAccountKind kind, const char *name,
 {
     g_autoptr(GTask) task = g_task_new(NULL, cancellable, callback, data);
     AccountQuestion *question = g_new0(AccountQuestion, 1);
-    guint64 number;
+    guint32 number;
 
     question->kind = kind;
     question->name = g_strdup(name);
     g_task_set_task_data(task, question, question_free);
     g_task_set_source_tag(task, culvert_account_find_async);
-    if (g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32 - 1, &number, NULL))
-        account_return(task, 0, (guint32) number);
+    if (culvert_account_parse_number(name, &number))
+        account_return(task, 0, number);
     else if (!resolver_ask_account(task))
         g_task_run_in_thread(task, look_up_thread);
 }

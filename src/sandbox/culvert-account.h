@@ -15,10 +15,14 @@ typedef enum {
     CULVERT_ACCOUNT_GROUP,
 } CulvertAccountKind;
 
-/* culvert_account_look_up: the number of the account `name`, in this process and while everybody
- * waits; before the sandbox is closed. Returns 0 and sets `id`, ENOENT: there is none, or the errno
- * of what went wrong. Any thread. */
+/* culvert_account_look_up: the number of the account `name`. The calling thread waits, and its
+ * process must be allowed to look: a confined one is not. Returns 0 and sets `id`, ENOENT: there is
+ * none, or the errno of what went wrong. Any thread. */
 int culvert_account_look_up(CulvertAccountKind kind, const char *name, guint32 *id);
+
+/* culvert_account_parse_number: whether `text` is the number of an account, if there may be none;
+ * sets `id` then. The greatest would mean none, see chown(2). Any thread. */
+gboolean culvert_account_parse_number(const char *text, guint32 *id);
 
 /* culvert_account_find_async: looks for the account `name`; digits are its number, and need no
  * account of that number. Answers need the default main context. */

@@ -9,6 +9,8 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "profile/culvert-check.h"
+
 /* What a datagram adds to a packet: headers of IPv6 and UDP, WireGuard's own and its tag. Also over
  * IPv4, where it is 20 less: a change to IPv6 changes nothing then (wg-quick does the same). */
 #define OVERHEAD 80u
@@ -26,14 +28,14 @@
 
 static gboolean prefix_equal(const WgPrefix *a, const WgPrefix *b)
 {
-    gsize size = a->family == AF_INET ? 4 : 16;
+    gsize size = wg_address_size(a->family);
 
     return a->family == b->family && a->length == b->length && !memcmp(a->addr, b->addr, size);
 }
 
 static gboolean is_host_address(const WgPrefix *prefix, GInetAddress *address)
 {
-    gsize size = prefix->family == AF_INET ? 4 : 16;
+    gsize size = wg_address_size(prefix->family);
 
     return prefix->length == size * 8 && g_inet_address_get_native_size(address) == size &&
            !memcmp(prefix->addr, g_inet_address_to_bytes(address), size);
@@ -226,7 +228,7 @@ CulvertVtep culvert_service_config_vtep(const WgPrefix *address)
 {
     CulvertVtep vtep = {.family = address->family};
 
-    memcpy(vtep.address, address->addr, address->family == AF_INET ? 4 : 16);
+    memcpy(vtep.address, address->addr, wg_address_size(address->family));
     return vtep;
 }
 
@@ -235,7 +237,7 @@ static guint least_mtu(const CulvertProfile *profile)
 {
     if (profile->device_type == CULVERT_DEVICE_TAP)
         return IPV6_MTU_LEAST;
-    return culvert_service_config_has_family(profile, AF_INET6) ? IPV6_MTU_LEAST : IPV4_MTU_LEAST;
+    return culvert_profile_has_address(profile, AF_INET6) ? IPV6_MTU_LEAST : IPV4_MTU_LEAST;
 }
 
 guint culvert_service_config_mtu(const CulvertProfile *profile, guint path_mtu)
@@ -250,11 +252,6 @@ guint culvert_service_config_mtu(const CulvertProfile *profile, guint path_mtu)
     return CLAMP(path_mtu, least_mtu(profile) + overhead, MTU_MOST + OVERHEAD) - overhead;
 }
 
-gboolean culvert_service_config_has_family(const CulvertProfile *profile, int family)
-{
-    return culvert_profile_find_address(profile, family) != NULL;
-}
-
 GVariant *culvert_service_config_build(const CulvertProfile *profile, const char *tundev,
                                        GInetAddress *gateway, guint mtu)
 {
@@ -265,10 +262,11 @@ GVariant *culvert_service_config_build(const CulvertProfile *profile, const char
         &dict, NM_VPN_PLUGIN_CONFIG_EXT_GATEWAY,
         address_variant(g_inet_address_get_family(gateway), g_inet_address_to_bytes(gateway)));
     g_variant_dict_insert(&dict, NM_VPN_PLUGIN_CONFIG_MTU, "u", mtu);
+    /* NetworkManager before 1.48 refuses the dictionary of a family without an address. */
     g_variant_dict_insert(&dict, NM_VPN_PLUGIN_CONFIG_HAS_IP4, "b",
-                          culvert_service_config_has_family(profile, AF_INET));
+                          culvert_profile_has_address(profile, AF_INET));
     g_variant_dict_insert(&dict, NM_VPN_PLUGIN_CONFIG_HAS_IP6, "b",
-                          culvert_service_config_has_family(profile, AF_INET6));
+                          culvert_profile_has_address(profile, AF_INET6));
     /* The tunnel outlives a change of network: it roams, and dials again. */
     g_variant_dict_insert(&dict, NM_VPN_PLUGIN_CAN_PERSIST, "b", TRUE);
     return g_variant_ref_sink(g_variant_dict_end(&dict));
@@ -393,7 +391,7 @@ static gboolean has_shared_servers(const CulvertProfile *profile, int family,
 {
     g_autoptr(GPtrArray) dns = list_dns(profile, family);
 
-    if (!culvert_service_config_has_family(profile, family))
+    if (!culvert_profile_has_address(profile, family))
         return FALSE;
     if (!setting)
         return dns->len > 0;
@@ -404,7 +402,7 @@ static gboolean has_shared_servers(const CulvertProfile *profile, int family,
 static gboolean is_default_route(const CulvertProfile *profile, int family,
                                  NMSettingIPConfig *setting)
 {
-    return culvert_service_config_has_family(profile, family) &&
+    return culvert_profile_has_address(profile, family) &&
            culvert_profile_has_default_route(profile, family) &&
            !(setting && nm_setting_ip_config_get_never_default(setting));
 }

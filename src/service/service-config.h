@@ -37,11 +37,6 @@ CulvertVtep culvert_service_config_vtep(const WgPrefix *address);
  * device's is smaller by what VXLAN adds. */
 guint culvert_service_config_mtu(const CulvertProfile *profile, guint path_mtu);
 
-/* culvert_service_config_has_family: whether NetworkManager gets a dictionary for AF_INET or
- * AF_INET6: if the device has an address of that family, without which NetworkManager before
- * 1.48 refuses the dictionary. */
-gboolean culvert_service_config_has_family(const CulvertProfile *profile, int family);
-
 /* culvert_service_config_build: the dictionary of the signal Config. `gateway` is the address at
  * which the peer was reached, outside the tunnel: NetworkManager keeps a route to it. `mtu` is the
  * device's. (transfer full), not floating, as the others below. */

@@ -22,7 +22,7 @@
 
 /* ---- Hardware address ----------------------------------------------------------------------- */
 
-void culvert_service_device_mac(const char *uuid, guint8 mac[6])
+void culvert_service_device_mac(const char *uuid, guint8 mac[ETHERNET_ADDRESS_SIZE])
 {
     g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
     guint8 digest[32];
@@ -31,37 +31,29 @@ void culvert_service_device_mac(const char *uuid, guint8 mac[6])
     g_checksum_update(checksum, (const guint8 *) MAC_SALT, strlen(MAC_SALT));
     g_checksum_update(checksum, (const guint8 *) uuid, (gssize) strlen(uuid));
     g_checksum_get_digest(checksum, digest, &length);
-    memcpy(mac, digest, 6);
+    memcpy(mac, digest, ETHERNET_ADDRESS_SIZE);
     mac[0] = (guint8) ((mac[0] & ~MAC_GROUP) | MAC_LOCAL);
 }
 
 /* ---- Owner ---------------------------------------------------------------------------------- */
 
-enum {
-    USER,
-    GROUP,
-    N_ACCOUNTS,
-};
-
-static const struct {
-    CulvertAccountKind kind;
-    const char *key;
-} accounts[N_ACCOUNTS] = {
-    [USER] = {CULVERT_ACCOUNT_USER, "tun-user"},
-    [GROUP] = {CULVERT_ACCOUNT_GROUP, "tun-group"},
+/* The setting of each CulvertAccountKind. */
+static const char *const keys[] = {
+    [CULVERT_ACCOUNT_USER] = "tun-user",
+    [CULVERT_ACCOUNT_GROUP] = "tun-group",
 };
 
 typedef struct {
-    char *names[N_ACCOUNTS]; /* NULL: none */
-    guint32 ids[N_ACCOUNTS];
-    guint at; /* the one that is looked for */
+    char *names[G_N_ELEMENTS(keys)]; /* NULL: none */
+    guint32 ids[G_N_ELEMENTS(keys)];
+    CulvertAccountKind at; /* the one that is looked for */
 } Owner;
 
 static void owner_free(gpointer data)
 {
     Owner *owner = data;
 
-    for (guint i = 0; i < N_ACCOUNTS; i++)
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
         g_free(owner->names[i]);
     g_free(owner);
 }
@@ -76,7 +68,7 @@ static void on_found(GObject *source, GAsyncResult *result, gpointer user_data)
 
     if (!culvert_account_find_finish(result, &owner->ids[owner->at], &cause)) {
         g_task_return_new_error(task, NM_VPN_PLUGIN_ERROR, NM_VPN_PLUGIN_ERROR_BAD_ARGUMENTS,
-                                "%s: %s", accounts[owner->at].key, cause->message);
+                                "%s: %s", keys[owner->at], cause->message);
         return;
     }
     owner->at++;
@@ -88,11 +80,11 @@ static void find_next(GTask *task)
 {
     Owner *owner = g_task_get_task_data(task);
 
-    while (owner->at < N_ACCOUNTS && !owner->names[owner->at])
+    while (owner->at < G_N_ELEMENTS(keys) && !owner->names[owner->at])
         owner->at++;
-    if (owner->at < N_ACCOUNTS) {
-        culvert_account_find_async(accounts[owner->at].kind, owner->names[owner->at],
-                                   g_task_get_cancellable(task), on_found, task);
+    if (owner->at < G_N_ELEMENTS(keys)) {
+        culvert_account_find_async(owner->at, owner->names[owner->at], g_task_get_cancellable(task),
+                                   on_found, task);
         return;
     }
     g_task_return_boolean(task, TRUE);
@@ -106,10 +98,10 @@ void culvert_service_device_find_owner_async(const CulvertProfile *profile,
     GTask *task = g_task_new(NULL, cancellable, callback, data);
     Owner *owner = g_new0(Owner, 1);
 
-    owner->names[USER] = g_strdup(profile->tun_user);
-    owner->names[GROUP] = g_strdup(profile->tun_group);
-    owner->ids[USER] = (uid_t) -1;
-    owner->ids[GROUP] = (gid_t) -1;
+    owner->names[CULVERT_ACCOUNT_USER] = g_strdup(profile->tun_user);
+    owner->names[CULVERT_ACCOUNT_GROUP] = g_strdup(profile->tun_group);
+    owner->ids[CULVERT_ACCOUNT_USER] = (uid_t) -1;
+    owner->ids[CULVERT_ACCOUNT_GROUP] = (gid_t) -1;
     g_task_set_task_data(task, owner, owner_free);
     find_next(task);
 }
@@ -121,8 +113,8 @@ gboolean culvert_service_device_find_owner_finish(GAsyncResult *result, uid_t *u
 
     if (!g_task_propagate_boolean(G_TASK(result), error))
         return FALSE;
-    *user = owner->ids[USER];
-    *group = owner->ids[GROUP];
+    *user = owner->ids[CULVERT_ACCOUNT_USER];
+    *group = owner->ids[CULVERT_ACCOUNT_GROUP];
     return TRUE;
 }
 

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 /* culvert_service_device_mac: the hardware address of an Ethernet device: always the same for a
  * connection, and another one for every other. A unicast address of local administration (IEEE
  * 802). */
-void culvert_service_device_mac(const char *uuid, guint8 mac[6]);
+void culvert_service_device_mac(const char *uuid, guint8 mac[ETHERNET_ADDRESS_SIZE]);
 
 /* culvert_service_device_find_owner_async: finds out the numbers of the profile's user and group.
  * Answers need the default main context. */

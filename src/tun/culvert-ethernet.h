@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 
 #define ETHERNET_DESTINATION   0
 #define ETHERNET_SOURCE        6
-#define ETHERNET_ADDRESS       6  /* bytes */
+#define ETHERNET_ADDRESS_SIZE  6
 #define ETHERNET_TYPE          12 /* without tags */
 #define ETHERNET_HEADER_SIZE   14
 #define ETHERNET_VLAN_TAG_SIZE 4

@@ -14,10 +14,11 @@ typedef struct _CulvertLink CulvertLink;
 
 typedef struct {
     gboolean exists;
-    gboolean up;                         /* set up by the administrator, IFF_UP */
-    guint mtu;                           /* bytes */
-    guint8 mac[ETHERNET_ADDRESS];        /* all zero: none */
-    guint8 bridge_mac[ETHERNET_ADDRESS]; /* of the interface above it (IFLA_MASTER), likewise */
+    gboolean up;                       /* set up by the administrator, IFF_UP */
+    guint mtu;                         /* bytes */
+    guint8 mac[ETHERNET_ADDRESS_SIZE]; /* all zero: none */
+    guint8
+        bridge_mac[ETHERNET_ADDRESS_SIZE]; /* of the interface above it (IFLA_MASTER), likewise */
 } CulvertLinkState;
 
 typedef void (*CulvertLinkFunc)(const CulvertLinkState *state, gpointer user_data);

@@ -61,14 +61,14 @@ static guint64 get_address(const guint8 *bytes)
 {
     guint64 address = 0;
 
-    for (guint i = 0; i < ETHERNET_ADDRESS; i++)
+    for (guint i = 0; i < ETHERNET_ADDRESS_SIZE; i++)
         address = address << 8 | bytes[i];
     return address;
 }
 
 static guint64 in_vlan(guint64 address, guint16 vlan)
 {
-    return address | (guint64) vlan << (8 * ETHERNET_ADDRESS);
+    return address | (guint64) vlan << (8 * ETHERNET_ADDRESS_SIZE);
 }
 
 /* ---- Stations ------------------------------------------------------------------------------- */
@@ -509,7 +509,7 @@ void culvert_switch_set_own(CulvertSwitch *self, const guint8 *addresses, guint 
 
     pthread_mutex_lock(&self->lock);
     for (guint i = 0; i < CULVERT_SWITCH_OWN_MAX; i++)
-        self->own[i] = i < n ? get_address(addresses + i * ETHERNET_ADDRESS) : 0;
+        self->own[i] = i < n ? get_address(addresses + i * ETHERNET_ADDRESS_SIZE) : 0;
     pthread_mutex_unlock(&self->lock);
 }
 

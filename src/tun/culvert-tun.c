@@ -224,7 +224,7 @@ static void set_queue_length(CulvertTun *tun)
 
 static gboolean set_mac(CulvertTun *tun, const CulvertTunOptions *options, GError **error)
 {
-    static const guint8 none[ETHERNET_ADDRESS];
+    static const guint8 none[ETHERNET_ADDRESS_SIZE];
     struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
 
     if (!tun->is_tap || memcmp(options->mac, none, sizeof none) == 0)

@@ -45,7 +45,7 @@ typedef struct {
      * Linux). A device of one queue nobody can join, but `ip tuntap` shows these of it, too. */
     uid_t owner;
     gid_t group;
-    guint8 mac[ETHERNET_ADDRESS]; /* of a TAP device; all zero: a random one */
+    guint8 mac[ETHERNET_ADDRESS_SIZE]; /* of a TAP device; all zero: a random one */
 } CulvertTunOptions;
 
 /* A TUN device of one queue that is root's. */

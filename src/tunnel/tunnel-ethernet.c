@@ -12,20 +12,15 @@
 
 /* ---- Who takes part ------------------------------------------------------------------------- */
 
-static gsize address_size(int family)
-{
-    return family == AF_INET ? 4 : 16;
-}
-
 static gboolean is_host_of(const WgPrefix *prefix, int family)
 {
-    return prefix->family == family && prefix->length == 8 * address_size(family);
+    return prefix->family == family && prefix->length == 8 * wg_address_size(family);
 }
 
 /* How many bits two addresses of a family have in common at their beginning. */
 static guint common_bits(const CulvertVtep *a, const CulvertVtep *b)
 {
-    guint bits = 0, n = 8 * (guint) address_size(a->family);
+    guint bits = 0, n = 8 * (guint) wg_address_size(a->family);
 
     while (bits < n && !((a->address[bits / 8] ^ b->address[bits / 8]) & (0x80 >> bits % 8)))
         bits++;
@@ -52,7 +47,7 @@ static CulvertVtep vtep_of(WgPeer *peer, const CulvertVtep *local)
 
         if (!is_host_of(prefix, local->family))
             continue;
-        memcpy(vtep.address, prefix->addr, address_size(local->family));
+        memcpy(vtep.address, prefix->addr, wg_address_size(local->family));
         if (culvert_vtep_equal(&vtep, local))
             continue; /* would send our frames back to us */
         if (nearest.family == AF_UNSPEC || is_nearer(local, &vtep, &nearest))
@@ -194,12 +189,12 @@ void culvert_tunnel_set_vtep(CulvertTunnel *tunnel, const WgKey *public_key,
 
 void culvert_tunnel_set_own_macs(CulvertTunnel *tunnel, const guint8 *device, const guint8 *bridge)
 {
-    guint8 addresses[CULVERT_SWITCH_OWN_MAX * ETHERNET_ADDRESS];
+    guint8 addresses[CULVERT_SWITCH_OWN_MAX * ETHERNET_ADDRESS_SIZE];
 
     if (!tunnel->ethernet)
         return;
-    memcpy(addresses, device, ETHERNET_ADDRESS);
-    memcpy(addresses + ETHERNET_ADDRESS, bridge, ETHERNET_ADDRESS);
+    memcpy(addresses, device, ETHERNET_ADDRESS_SIZE);
+    memcpy(addresses + ETHERNET_ADDRESS_SIZE, bridge, ETHERNET_ADDRESS_SIZE);
     culvert_switch_set_own(tunnel->ethernet->ports, addresses, CULVERT_SWITCH_OWN_MAX);
 }
 

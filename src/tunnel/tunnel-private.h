@@ -191,7 +191,7 @@ typedef struct {
     guint source_port;
     guint from;
     guint16 vlan;
-    guint8 addresses[2 * ETHERNET_ADDRESS];
+    guint8 addresses[2 * ETHERNET_ADDRESS_SIZE];
     CulvertForwarding to;
 } TunnelRecent;
 

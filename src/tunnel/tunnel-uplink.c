@@ -230,11 +230,6 @@ typedef union {
     guint8 bytes[256]; /* with room for all attributes */
 } RouteRequest;
 
-static gsize address_size(int family)
-{
-    return family == AF_INET6 ? 16 : 4;
-}
-
 static void add_attribute(RouteRequest *request, guint16 type, gconstpointer data, gsize len)
 {
     struct rtattr attribute = {.rta_len = (guint16) RTA_LENGTH(len), .rta_type = type};
@@ -270,7 +265,7 @@ static gboolean is_done(struct nlmsghdr *request)
 /* Where a packet without a mark would go, whatever rules there are; 0: nowhere. */
 static int find_ordinary_interface(const Search *search)
 {
-    gsize size = address_size(search->family);
+    gsize size = wg_address_size(search->family);
     RouteRequest request = {
         .header = {.nlmsg_len = NLMSG_LENGTH(sizeof request.route),
                    .nlmsg_type = RTM_GETROUTE,
@@ -296,7 +291,7 @@ static int find_ordinary_interface(const Search *search)
 /* What tells a route of ours from others. */
 static void begin_request(RouteRequest *request, const Search *search)
 {
-    gsize size = address_size(search->family);
+    gsize size = wg_address_size(search->family);
 
     request->header.nlmsg_len = NLMSG_LENGTH(sizeof request->route);
     request->route = (struct rtmsg){
@@ -311,7 +306,7 @@ static void begin_request(RouteRequest *request, const Search *search)
 
 static void add_way(RouteRequest *request, const Search *search)
 {
-    gsize size = address_size(search->family);
+    gsize size = wg_address_size(search->family);
     static const guint8 none[ADDRESS_MAX];
 
     request->route.rtm_scope = RT_SCOPE_UNIVERSE;

@@ -57,6 +57,12 @@ typedef struct {
     guint8 length; /* 0 to 32 or 128 */
 } WgPrefix;
 
+/* wg_address_size: bytes of an address of that family, AF_INET or AF_INET6. [any] */
+static inline gsize wg_address_size(int family)
+{
+    return family == AF_INET6 ? 16 : 4;
+}
+
 /* ---- Set-up, all [control] ------------------------------------------------------------------ */
 
 /* WgWakeFunc: asks the control thread to call wg_device_run() soon, because there is work or a

@@ -54,6 +54,7 @@ class Peer:
         self.hosts = cable
         self.tools = tools
         self.processes = []
+        self.routes = []
 
     def __enter__(self):
         try:
@@ -73,6 +74,9 @@ class Peer:
         """Starts both ends; nothing has to be through yet."""
 
     def stop(self):
+        for host, address in self.routes:
+            host.run("ip", "route", "delete", address, check=False)  # its device may be gone
+        self.routes.clear()
         for host, process in self.processes:
             host.stop(process)
         self.processes.clear()
@@ -100,6 +104,7 @@ class Peer:
         for host, address in zip(self.hosts, reversed(self.addresses)):
             route, = json.loads(host.output("ip", "-json", "route", "get", address))
             host.run("ip", "route", "replace", address, "dev", route["dev"], "congctl", "cubic")
+            self.routes.append((host, address))
 
     def pids(self):
         """The processes of both ends, as seen from here."""

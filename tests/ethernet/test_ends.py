@@ -3,13 +3,12 @@
 
 import contextlib
 import json
-import os
 import re
 
 import pytest
 
 from capture import Capture
-from ends import PAIRS, V4, V6, check_log
+from ends import PAIRS, V4, V6, check_log, needs_faults, refusing
 from lab import Lab, wait_for
 from stations import BROADCAST, MTU, Station
 
@@ -191,12 +190,11 @@ def test_udp(ends, version):
         assert a.flows("udp", b, version, size=size, count=160) == 160
 
 
-@pytest.mark.skipif("CULVERT_FAULTS" not in os.environ, reason="needs faults.c, in CULVERT_FAULTS")
+@needs_faults
 def test_device_refuses_joined_frames():
     """Some kernels do: then they are taken apart again, and nothing is lost."""
-    refusing = {"LD_PRELOAD": os.environ["CULVERT_FAULTS"], "LAB_FAULTS": "joined-write",
-                "CULVERT_OFFLOAD": "yes"}
-    with between(("culvert", "culvert"), 4, environment=refusing) as (a, b):
+    environment = refusing("joined-write") | {"CULVERT_OFFLOAD": "yes"}
+    with between(("culvert", "culvert"), 4, environment=environment) as (a, b):
         for end, other in ((a, b), (b, a)):
             assert end.flows("tcp", other, 4, count=256) == 256
             assert "The device refuses packets joined" in other.log()

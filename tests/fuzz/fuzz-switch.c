@@ -13,7 +13,7 @@
 
 #define REMOTES 3
 
-static const guint8 own[ETHERNET_ADDRESS] = {2, 0, 0, 0, 0, 1};
+static const guint8 own[ETHERNET_ADDRESS_SIZE] = {2, 0, 0, 0, 0, 1};
 
 static gboolean is_claim(guint from, const guint8 *frame, gsize len)
 {

@@ -77,18 +77,14 @@ def test_other_ends_are_told_what_to_use(host, options, said):
 
 
 # A frame out of gw0: its beginning in hex, and so many zeroes.
-SEND = """
-import socket, sys
-with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
-    s.bind(("gw0", 0))
-    s.send(bytes.fromhex(sys.argv[1]) + bytes(int(sys.argv[2])))
-"""
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FRAMES = os.path.join(TESTS, "ethernet", "frames.py")
 
 
 def send_and_wait_log(culvert, head, zeroes, said):
     """What is counted is in the log when the interface goes down."""
     culvert.up()
-    culvert.host.run("/usr/bin/python3", "-c", SEND, head, zeroes)
+    culvert.host.run("/usr/bin/python3", FRAMES, "send", "gw0", head + "00" * zeroes, 1)
     culvert.host.run("ip", "link", "set", "gw0", "down")
     culvert.wait_log(said)
     culvert.stop()

@@ -7,6 +7,8 @@ import itertools
 import os
 import re
 
+import pytest
+
 from lab import KeyPair, wait_for
 
 V4, V6 = "192.0.2.0/24", "2001:db8::/64"
@@ -25,8 +27,16 @@ PORT = 5201
 DATA_PATH = {name: value for name, value in os.environ.items()
              if name in ("CULVERT_AEAD", "CULVERT_OFFLOAD", "CULVERT_QUEUES")}
 
+needs_faults = pytest.mark.skipif("CULVERT_FAULTS" not in os.environ,
+                                  reason="needs faults.c, in CULVERT_FAULTS")
+
 serial = itertools.count()
 running = []
+
+
+def refusing(faults):
+    """culvert's environment where the kernel refuses these, see faults.c."""
+    return {"LD_PRELOAD": os.environ["CULVERT_FAULTS"], "LAB_FAULTS": faults}
 
 
 def command(program):

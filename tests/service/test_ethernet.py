@@ -2,10 +2,14 @@
 """An Ethernet device as NetworkManager sees it; with NetworkManager: tests/desktop/test_tap.py."""
 
 import contextlib
+import os
 
 from lab import wait_for
 from manager import STARTED, STOPPED, iterate, types
 from status import get_status
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FRAMES = os.path.join(TESTS, "ethernet", "frames.py")
 
 TAP = {"device_type": "tap", "vxlan_remote": "10.8.0.1"}
 
@@ -112,12 +116,7 @@ def test_bridge_is_not_taken_over(world):
         world.gateway.run("ip", "link", "set", "vx0", "addrgenmode", "none", "up")
 
         def send():
-            world.gateway.run("/usr/bin/python3", "-c", f"""
-import socket
-with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
-    s.bind(("vx0", 0))
-    s.send(bytes.fromhex("{claim}"))
-""")
+            world.gateway.run("/usr/bin/python3", FRAMES, "send", "vx0", claim, 1)
 
         def drops():
             send()

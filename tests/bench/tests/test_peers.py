@@ -47,6 +47,8 @@ def test_congestion_control(cable, name):
               "c = s.accept()[0]; print(c.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16))")
     connect = ("import socket, sys; c = socket.create_connection((sys.argv[1], 5001)); "
                "print(c.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16))")
+    for host in cable:
+        host.run("sysctl", "-qw", "net.ipv4.tcp_congestion_control=reno")
     with PEERS[name](cable, Tools(os.path.abspath(os.environ["BENCH_BUILD"]))) as peer:
         a, b = peer.hosts
         server = b.spawn("python3", "-u", "-c", listen, log=f"listen-{name}")
@@ -54,3 +56,4 @@ def test_congestion_control(cable, name):
         assert "cubic" in a.output("python3", "-c", connect, peer.addresses[1])
         server.wait(10)
         assert "cubic" in b.log(f"listen-{name}")
+    assert not any("congctl" in host.output("ip", "route") for host in cable)
